@@ -1,0 +1,189 @@
+"""automl: architecture search with everything interesting in plugins.
+
+This is the one public door: what is listed here is a promise, and plugins import nothing else of the core. Names are
+loaded on first use, so ``import automl`` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from automl.version import __version__
+
+if TYPE_CHECKING:
+    from automl.api import load_study, resume, search
+    from automl.architecture import Architecture
+    from automl.cascade import Cascade, Job, OnReport, Outcome
+    from automl.conditions import Condition
+    from automl.decisions import (
+        Categorical,
+        Chooser,
+        Decision,
+        EnumeratingChooser,
+        Index,
+        Integer,
+        RandomChooser,
+        Real,
+        RecordingChooser,
+        ReplayChooser,
+        Subset,
+        Value,
+    )
+    from automl.definition import StudyDefinition
+    from automl.errors import (
+        AutomlError,
+        ConfigurationError,
+        InvalidArchitecture,
+        PluginError,
+        Pruned,
+        StoreError,
+        TaskError,
+        TestSplitSealed,
+    )
+    from automl.evaluator import Candidate, Context, Evaluator, EvaluatorOptions, Metric
+    from automl.executor import Executor, Slots
+    from automl.graphs.canonical import canonical_key
+    from automl.graphs.edit_distance import EditCosts, edit_distance
+    from automl.graphs.edit_path import EditPath, random_topological_order
+    from automl.hooks import Register, hookimpl
+    from automl.objectives import Goal, Objective, dominates, pareto_front
+    from automl.options import BaseOptions, Component
+    from automl.recipe import Recipe
+    from automl.seeds import derive_rng, derive_seed
+    from automl.space import GraphSpace, SearchSpace
+    from automl.strategy import Problem, Proposal, Strategy
+    from automl.study import Study
+    from automl.task import Split, SplitName, Task, TaskKind, TensorSplit, digest_of
+    from automl.tracker import Progress, Tracker
+    from automl.trial import Trial, TrialState
+
+_HOMES = {
+    "api": ("load_study", "resume", "search"),
+    "architecture": ("Architecture",),
+    "cascade": ("Cascade", "Job", "OnReport", "Outcome"),
+    "conditions": ("Condition",),
+    "decisions": (
+        "Categorical",
+        "Chooser",
+        "Decision",
+        "EnumeratingChooser",
+        "Index",
+        "Integer",
+        "RandomChooser",
+        "Real",
+        "RecordingChooser",
+        "ReplayChooser",
+        "Subset",
+        "Value",
+    ),
+    "definition": ("StudyDefinition",),
+    "errors": (
+        "AutomlError",
+        "ConfigurationError",
+        "InvalidArchitecture",
+        "PluginError",
+        "Pruned",
+        "StoreError",
+        "TaskError",
+        "TestSplitSealed",
+    ),
+    "evaluator": ("Candidate", "Context", "Evaluator", "EvaluatorOptions", "Metric"),
+    "executor": ("Executor", "Slots"),
+    "graphs.canonical": ("canonical_key",),
+    "graphs.edit_distance": ("EditCosts", "edit_distance"),
+    "graphs.edit_path": ("EditPath", "random_topological_order"),
+    "hooks": ("Register", "hookimpl"),
+    "objectives": ("Goal", "Objective", "dominates", "pareto_front"),
+    "options": ("BaseOptions", "Component"),
+    "recipe": ("Recipe",),
+    "seeds": ("derive_rng", "derive_seed"),
+    "space": ("GraphSpace", "SearchSpace"),
+    "strategy": ("Problem", "Proposal", "Strategy"),
+    "study": ("Study",),
+    "task": ("Split", "SplitName", "Task", "TaskKind", "TensorSplit", "digest_of"),
+    "tracker": ("Progress", "Tracker"),
+    "trial": ("Trial", "TrialState"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Architecture",
+    "AutomlError",
+    "BaseOptions",
+    "Candidate",
+    "Cascade",
+    "Categorical",
+    "Chooser",
+    "Component",
+    "Condition",
+    "ConfigurationError",
+    "Context",
+    "Decision",
+    "EditCosts",
+    "EditPath",
+    "EnumeratingChooser",
+    "Evaluator",
+    "EvaluatorOptions",
+    "Executor",
+    "Goal",
+    "GraphSpace",
+    "Index",
+    "Integer",
+    "InvalidArchitecture",
+    "Job",
+    "Metric",
+    "Objective",
+    "OnReport",
+    "Outcome",
+    "PluginError",
+    "Problem",
+    "Progress",
+    "Proposal",
+    "Pruned",
+    "RandomChooser",
+    "Real",
+    "Recipe",
+    "RecordingChooser",
+    "Register",
+    "ReplayChooser",
+    "SearchSpace",
+    "Slots",
+    "Split",
+    "SplitName",
+    "StoreError",
+    "Strategy",
+    "Study",
+    "StudyDefinition",
+    "Subset",
+    "Task",
+    "TaskError",
+    "TaskKind",
+    "TensorSplit",
+    "TestSplitSealed",
+    "Tracker",
+    "Trial",
+    "TrialState",
+    "Value",
+    "__version__",
+    "canonical_key",
+    "derive_rng",
+    "derive_seed",
+    "digest_of",
+    "dominates",
+    "edit_distance",
+    "hookimpl",
+    "load_study",
+    "pareto_front",
+    "random_topological_order",
+    "resume",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'automl' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"automl.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value

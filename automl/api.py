@@ -1,0 +1,173 @@
+"""The Python API: what the command line does, as functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from automl.definition import ComponentSpec, StudyDefinition, parse_definition
+from automl.engine import Stopper
+from automl.environment import component_versions, environment
+from automl.errors import UsageError
+from automl.runner import Prepared, prepare, run
+from automl.storage.database import Durability
+from automl.storage.store import Store
+from automl.study import Study
+from automl.tracker import Tracker
+
+DEFAULT_STORAGE = "automl.db"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def search(
+    *,
+    space: str = "nas_cell",
+    strategy: str = "sep_crossover",
+    task: str = "digits",
+    evaluators: Sequence[str] = ("cost", "train"),
+    trials: int | None = 50,
+    seconds: float | None = None,
+    seed: int = 0,
+    objectives: Sequence[str] = (),
+    constraints: Sequence[str] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    workers: int = 1,
+    study: str | None = None,
+    storage: str = DEFAULT_STORAGE,
+    trackers: Sequence[str] = (),
+) -> Study:
+    """Search for architectures and return the finished study.
+
+    Args:
+        space: name of the search space, or ``package.module:Class``; likewise the other components.
+        strategy: name of the search strategy.
+        task: name of the task.
+        evaluators: names of the evaluators, cheap ones first.
+        trials: budget in trials.
+        seconds: budget in seconds.
+        seed: seed of every proposal.
+        objectives: as ``val_accuracy:max``; by default what the last evaluator reports first.
+        constraints: as ``params <= 5e5``.
+        options: options by component name (or ``space``, ``strategy``, ``task``): ``{"train": {"epochs": 3}}``.
+        workers: evaluations at a time.
+        study: name of the study; a new one by default.
+        storage: database URL, or path of a SQLite file.
+        trackers: names of trackers, as ``mlflow``.
+
+    Raises:
+        ConfigurationError: something in the definition is wrong; nothing was written.
+        StoreError: the store failed.
+    """
+    chosen = dict(options or {})
+
+    def spec(kind: str, name: str) -> ComponentSpec:
+        return ComponentSpec(name=name, options={**chosen.pop(kind, {}), **chosen.pop(name, {})})
+
+    values: dict[str, Any] = {
+        "name": study,
+        "space": spec("space", space),
+        "strategy": spec("strategy", strategy),
+        "task": spec("task", task),
+        "evaluators": tuple(spec("", name) for name in evaluators),
+        "trackers": tuple(spec("", name) for name in trackers),
+        "objectives": tuple(objectives),
+        "constraints": tuple(constraints),
+        "budget": {"trials": trials, "time": seconds},
+        "execution": {"workers": workers},
+        "seed": seed,
+    }
+    if chosen:
+        raise UsageError(f"options for {', '.join(map(repr, chosen))}, but the study has no such component")
+    return start(parse_definition(values), storage=storage)
+
+
+def resume(
+    name: str, *, storage: str = DEFAULT_STORAGE, trials: int | None = None, seconds: float | None = None
+) -> Study:
+    """Continue a study, with a larger budget if one is given, and return it when it has ended."""
+    store = Store(storage, create=False)
+    return go_on(load_study(name, store=store), trials=trials, seconds=seconds)
+
+
+def load_study(name: str, *, storage: str = DEFAULT_STORAGE, store: Store | None = None) -> Study:
+    """Return a study to read; raises `StudyNotFound`."""
+    opened = store or Store(storage, create=False)
+    opened.study(name)
+    return Study(opened, name)
+
+
+def start(
+    definition: StudyDefinition,
+    *,
+    storage: str,
+    durability: Durability = "full",
+    extra_trackers: Sequence[Tracker] = (),
+    stopper: Stopper | None = None,
+) -> Study:
+    """Check a definition, write the study and run it."""
+    prepared = prepare(definition)
+    study = create(prepared, Store(storage, durability=durability))
+    run(study, prepared, extra_trackers=extra_trackers, stopper=stopper)
+    return study
+
+
+def create(prepared: Prepared, store: Store) -> Study:
+    """Write a new study to the store, named after its space and strategy unless it has a name."""
+    definition = prepared.definition
+    name = definition.name or _free_name(definition, store)
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"study name {name!r} must be letters, digits, dots, dashes and underscores")
+    store.create_study(
+        name,
+        definition.model_copy(update={"name": name}).model_dump(mode="json"),
+        components=component_versions(definition),
+        environment=environment(),
+        trials_budget=definition.budget.trials,
+        time_budget=definition.budget.time,
+    )
+    return Study(store, name)
+
+
+def go_on(
+    study: Study,
+    *,
+    trials: int | None = None,
+    seconds: float | None = None,
+    execution: Mapping[str, Any] | None = None,
+    extra_trackers: Sequence[Tracker] = (),
+    without_trackers: Sequence[str] = (),
+    stopper: Stopper | None = None,
+) -> Study:
+    """Continue ``study``; budget and execution settings may change, nothing else."""
+    definition = study.definition
+    if execution:
+        merged = {**definition.execution.model_dump(), **execution}
+        definition = parse_definition({**definition.model_dump(mode="json"), "execution": merged})
+    kept = tuple(spec for spec in definition.trackers if spec.name not in without_trackers)
+    prepared = prepare(definition.model_copy(update={"trackers": kept}))
+    if trials is not None or seconds is not None:
+        _extend(study, trials, seconds)
+    run(study, prepared, extra_trackers=extra_trackers, stopper=stopper)
+    return study
+
+
+def _extend(study: Study, trials: int | None, seconds: float | None) -> None:
+    record = study.record
+    lease = study.store.acquire(record.id)
+    study.store.set_budget(
+        lease,
+        record.trials_budget if trials is None else trials,
+        record.time_budget if seconds is None else seconds,
+    )
+    study.store.release(lease)
+
+
+def _free_name(definition: StudyDefinition, store: Store) -> str:
+    base = "-".join(spec.name.rpartition(":")[2] for spec in (definition.space, definition.strategy))
+    taken = {study.name for study in store.studies()}
+    number = 1
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"

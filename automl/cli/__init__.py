@@ -1,0 +1,15 @@
+"""The command line. Each command is a module of this package; `automl.cli._app` finds it when it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (see `automl.errors.ExitCode`).
+
+    An exception that is no `AutomlError` is a mistake of ours and is let through, so that it shows its traceback.
+    """
+    from automl.cli._app import run_app
+
+    return run_app(arguments)

@@ -1,0 +1,130 @@
+"""The root of the command line: commands that load when typed, errors, exit codes and logging."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TextIO
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from automl.cli._options import Debug
+from automl.errors import AutomlError, ExitCode
+from automl.version import __version__
+
+COMMANDS: Mapping[str, str] = {
+    "search": "Search for architectures.",
+    "run": "Run a study file: one that is shipped, or your own.",
+    "resume": "Continue a study, or extend it.",
+    "studies": "List the studies in a store.",
+    "show": "Show a study: its state, budget and trials.",
+    "best": "Show the best architectures of a study.",
+    "list": "List spaces, strategies, evaluators, tasks, executors and trackers.",
+    "describe": "Describe a component: its options, metrics and source.",
+    "ui": "Open the MLflow user interface.",
+    "mlflow": "Work with the MLflow mirror of studies.",
+}
+
+_PROGRAM = "automl"
+
+log = logging.getLogger("automl")
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`; the module of one is imported only when that one runs."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update({name: TyperCommand(name, help=text) for name, text in COMMANDS.items()})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the real command in place of its stand-in."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        if stand_in is None:
+            return name, stand_in, rest
+        module = importlib.import_module(f"automl.cli.{name}")
+        return name, typer.main.get_command(module.app), rest
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"automl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Search for neural architectures, with everything interesting in plugins.
+
+    Start with `automl search --trials 40`, or see `automl list` and `automl run`.
+    """
+
+
+def run_app(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    _configure_logging()
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has had enough. What is still buffered has nowhere to go, the interpreter's last flush
+        # included.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return int(ExitCode.FAILED)
+    return code
+
+
+def _invoke(arguments: Sequence[str] | None) -> int:
+    try:
+        typer.main.get_command(app).main(args=arguments, prog_name=_PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except AutomlError as error:
+        if log.isEnabledFor(logging.DEBUG):
+            traceback.print_exception(error)
+        print(f"error: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    return 0
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is now, which a progress display may have wrapped."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        pass
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {super().format(record)}"
+
+
+def _configure_logging() -> None:
+    """Send what "automl" logs to stderr, from warnings on; `--debug` lowers the level."""
+    if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
+        handler = _StderrHandler()
+        handler.setFormatter(_Formatter())
+        log.addHandler(handler)
+        log.propagate = False
+    log.setLevel(logging.WARNING)

@@ -1,0 +1,125 @@
+"""What `automl describe` prints."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from automl.cli._output import console, table
+from automl.evaluator import Evaluator, Metric
+from automl.options import Component
+from automl.plugins import Kind, isolated, registry
+from automl.task import Split, SplitName, Task, TaskKind
+
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥", "max_length": "length ≤"}
+
+
+def print_component(kind: Kind, name: str) -> None:
+    """Print one component; raises `ConfigurationError` when there is none of that name, or it cannot be imported."""
+    registration = registry().find(kind, name)
+    component: type[Component] = registry().load(kind, name)
+    out = console()
+    out.print(f"{kind} {name}   {registration.target}", soft_wrap=True)
+    out.print(f"from {registration.distribution} {registration.version}".rstrip(), soft_wrap=True)
+    out.print()
+    out.print(_prose(component), soft_wrap=True)
+    if component.paper:
+        out.print(f"\nPaper: {component.paper}", soft_wrap=True)
+    rows = [
+        [option, type_text(field), default_text(field), field.description or ""]
+        for option, field in component.Options.model_fields.items()
+    ]
+    out.print()
+    out.print(table("Options", ["option", "type", "default", "what it does"], rows) if rows else "It has no options.")
+    if issubclass(component, Evaluator):
+        _print_metrics(component)
+
+
+def _prose(component: type[Component]) -> str:
+    text = inspect.getdoc(component) or ""
+    return text.partition("\n>>>")[0].strip()
+
+
+def _print_metrics(component: type[Evaluator]) -> None:
+    out = console()
+    found: dict[str, tuple[Metric, list[str]]] = {}
+    for task_kind in ("classification", "regression"):
+        for metric in _metrics(component, task_kind):
+            found.setdefault(metric.name, (metric, []))[1].append(task_kind)
+    rows = [
+        [metric.name, metric.direction, metric.unit, metric.doc + ("" if len(on) == 2 else f" (only in {on[0]})")]
+        for metric, on in found.values()
+    ]
+    out.print(table("Metrics", ["metric", "better", "unit", "what it is"], rows) if rows else "Its metrics depend on the task.")
+
+
+def _metrics(component: type[Evaluator], task_kind: TaskKind) -> Sequence[Metric]:
+    """Return what the evaluator declares for a task of one kind, if it tells without real options and real data."""
+    declared = isolated(lambda: component(component.Options()).metrics(_AnyTask(task_kind)))
+    return () if isinstance(declared, Exception) else declared
+
+
+class _AnyTask(Task):
+    """A task without data, for asking an evaluator what it reports."""
+
+    input_shape = (1, 8, 8)
+    output_size = 1
+
+    def __init__(self, task_kind: TaskKind) -> None:
+        super().__init__()
+        self._task_kind = task_kind
+
+    @property
+    def task_kind(self) -> TaskKind:
+        return self._task_kind
+
+    def load(self, split: SplitName) -> Split:
+        raise NotImplementedError(split)
+
+    def digest(self) -> str:
+        return ""
+
+
+def type_text(field: FieldInfo) -> str:
+    """Return the type of an option, with its bounds: ``int ≥ 1``, ``relu | gelu``, ``str, ...``."""
+    bounds = [
+        f"{sign} {value:g}" if isinstance(value, float) else f"{sign} {value}"
+        for constraint in field.metadata
+        for name, sign in _BOUNDS.items()
+        if (value := getattr(constraint, name, None)) is not None
+    ]
+    return " ".join([_annotation_text(field.annotation), ", ".join(bounds)]).strip()
+
+
+def _annotation_text(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(str(value) for value in arguments)
+    if origin in (Union, types.UnionType):
+        return " | ".join(_annotation_text(part) for part in arguments)
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return f"list of {_annotation_text(arguments[0])}"
+    if annotation is type(None):
+        return "none"
+    if origin is not None:
+        inner = ", ".join(_annotation_text(part) for part in arguments)
+        return f"{getattr(origin, '__name__', origin)}[{inner}]"
+    return str(getattr(annotation, "__name__", annotation))
+
+
+def default_text(field: FieldInfo) -> str:
+    """Return the default as it would be written in a study file; ``required`` if there is none."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=not field.default_factory_takes_validated_data)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(str, value)) + "]"
+    return str(value)

@@ -1,0 +1,209 @@
+"""From a study file and flags to one definition. Flags win, and a mistake is reported where it was made."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from automl.cli._flags import Flags
+from automl.cli._options import device_names
+from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
+from automl.errors import AutomlError, ConfigurationError, UsageError, unknown_name
+from automl.options import parse_options
+from automl.plugins import Kind, registry
+from automl.runner import Prepared, prepare
+from automl.studyfile import KeyPath, StudyFile
+
+_QUOTED = re.compile(r"'([^']+)'")
+
+
+@dataclass
+class Draft:
+    """A definition in the making, and which flag set what."""
+
+    file: StudyFile | None
+    values: dict[str, Any]
+    sources: dict[KeyPath, str] = field(default_factory=dict)
+
+    def put(self, path: KeyPath, value: object, flag: str) -> None:
+        """Set ``path`` if ``value`` was given."""
+        if value is None or value is False or value == ():
+            return
+        node: Any = self.values
+        for part in path[:-1]:
+            node = node[part]
+        node[path[-1]] = value
+        self.sources[path] = flag
+
+    def located(self, error: ConfigurationError | UsageError, path: KeyPath = ()) -> AutomlError:
+        """Return ``error`` with the flag, or the file and line, that it comes from."""
+        flag = self._flag_at(path) if path else self._flag_quoted(str(error))
+        if flag is not None:
+            return type(error)(f"{flag}: {error}")
+        return error if self.file is None else self.file.located(error, path)
+
+    def _flag_at(self, path: KeyPath) -> str | None:
+        lengths = range(len(path), 0, -1)
+        return next((self.sources[path[:length]] for length in lengths if path[:length] in self.sources), None)
+
+    def _flag_quoted(self, message: str) -> str | None:
+        quoted = _QUOTED.findall(message.splitlines()[0])
+        return next((flag for flag in self.sources.values() if any(text in flag for text in quoted)), None)
+
+
+def prepared_study(file: StudyFile | None, flags: Flags) -> Prepared:
+    """Return the checked components of the study that ``file`` and ``flags`` define; nothing is written.
+
+    Raises:
+        AutomlError: something is wrong; the message starts with the flag or with ``file:line:``.
+    """
+    draft = draft_of(file, flags)
+    try:
+        definition = parse_definition(draft.values)
+    except DefinitionError as error:
+        raise draft.located(error, error.path) from error
+    _check_components(draft, definition)
+    try:
+        return prepare(definition)
+    except (ConfigurationError, UsageError) as error:
+        raise draft.located(error) from error
+
+
+def draft_of(file: StudyFile | None, flags: Flags) -> Draft:
+    """Return the values of ``file``, or else the defaults, with those of ``flags`` in their place."""
+    base = StudyDefinition() if file is None else file.definition
+    draft = Draft(file, base.model_dump())
+    if file is None and (flags.trials is not None or flags.time is not None):
+        draft.values["budget"] = {"trials": None, "time": None}
+    _put_plain(draft, flags)
+    for kind in ("space", "strategy", "task"):
+        _put_component(draft, kind, getattr(flags, kind))
+    _put_evaluators(draft, flags.evaluators)
+    _put_trackers(draft, flags)
+    for text in flags.settings:
+        _put_setting(draft, text)
+    return draft
+
+
+def _put_plain(draft: Draft, flags: Flags) -> None:
+    draft.put(("name",), flags.study, f"--study {flags.study}")
+    draft.put(("project",), flags.project, f"--project {flags.project}")
+    draft.put(("seed",), flags.seed, f"--seed {flags.seed}")
+    draft.put(("objectives",), tuple(flags.objectives), f"--objective {' '.join(flags.objectives)}")
+    draft.put(("constraints",), tuple(flags.constraints), f"--constraint {'; '.join(flags.constraints)}")
+    draft.put(("budget", "trials"), flags.trials, f"--trials {flags.trials}")
+    draft.put(("budget", "time"), flags.time, "--time")
+    draft.put(("execution", "workers"), flags.workers, f"--workers {flags.workers}")
+    draft.put(("execution", "devices"), device_names(flags.devices), f"--devices {flags.devices}")
+    draft.put(("execution", "deterministic"), flags.deterministic, "--deterministic")
+    draft.put(("execution", "timeout"), flags.timeout, "--timeout")
+    draft.put(("execution", "memory_limit"), flags.memory_limit, "--memory-limit")
+
+
+def _put_component(draft: Draft, kind: str, name: str | None) -> None:
+    """Choose a component; the options of another one go, since they would mean nothing to it."""
+    if name is None:
+        return
+    if draft.values[kind]["name"] != name:
+        draft.values[kind] = {"name": name, "options": {}}
+    draft.sources[kind, "name"] = f"--{kind} {name}"
+
+
+def _put_evaluators(draft: Draft, names: Sequence[str]) -> None:
+    specs = list(draft.values["evaluators"])
+    if names:
+        known = {spec["name"]: spec for spec in specs}
+        specs = [known.get(name, {"name": name, "options": {}}) for name in names]
+        draft.sources.update({("evaluators", place): f"--evaluator {name}" for place, name in enumerate(names)})
+    draft.values["evaluators"] = specs
+
+
+def _put_trackers(draft: Draft, flags: Flags) -> None:
+    specs = [spec for spec in draft.values["trackers"] if not (flags.no_mlflow and spec["name"] == "mlflow")]
+    draft.values["trackers"] = specs
+    if flags.mlflow_children is None:
+        return
+    places = [place for place, spec in enumerate(specs) if spec["name"] == "mlflow"]
+    if not places:
+        raise UsageError("--mlflow-children needs the tracker mlflow, but the study has none")
+    draft.put(("trackers", places[0], "options", "children"), flags.mlflow_children, "--mlflow-children")
+
+
+def _put_setting(draft: Draft, text: str) -> None:
+    """Apply ``part.option=value``, the part being one of the definition or a component's name."""
+    key, equals, raw = text.partition("=")
+    if not equals or "." not in key:
+        raise UsageError(f"cannot read --set {text!r}; write it as part.option=value, for example train.epochs=3")
+    parts = _parts(draft.values)
+    fitting = [part for part in parts if key.strip().startswith(f"{part}.")]
+    if not fitting:
+        raise UsageError(f"--set {text}: {unknown_name('part', key.strip().partition('.')[0], parts)}")
+    part = max(fitting, key=len)
+    names = key.strip()[len(part) + 1 :].split(".")
+    node: Any = draft.values
+    for step in (*parts[part], *names[:-1]):
+        node = node.setdefault(step, {}) if isinstance(node, dict) else node[step]
+    if not isinstance(node, dict) or not names[-1]:
+        raise UsageError(f"--set {text}: there is no option {'.'.join(names)!r}")
+    node[names[-1]] = toml_value(raw)
+    draft.sources[(*parts[part], *names)] = f"--set {text}"
+
+
+def _parts(values: Mapping[str, Any]) -> dict[str, KeyPath]:
+    """Return where the options of everything that ``--set`` may name are."""
+    parts: dict[str, KeyPath] = {"study": (), "execution": ("execution",), "budget": ("budget",)}
+    for path, _, spec in _places(values):
+        parts.setdefault(spec["name"], (*path, "options"))
+        if len(path) == 1:
+            parts[str(path[0])] = (*path, "options")
+    return parts
+
+
+def _places(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, Any]]:
+    """Yield path, kind and value of every component."""
+    yield ("space",), "space", values["space"]
+    yield ("strategy",), "strategy", values["strategy"]
+    yield ("task",), "task", values["task"]
+    for place, spec in enumerate(values["evaluators"]):
+        yield ("evaluators", place), "evaluator", spec
+    for place, spec in enumerate(values["trackers"]):
+        yield ("trackers", place), "tracker", spec
+
+
+def toml_value(text: str) -> Any:
+    """Return what ``text`` means as a TOML value, or the text itself where it is none.
+
+    >>> toml_value("5e5"), toml_value("true"), toml_value("relu")
+    (500000.0, True, 'relu')
+    """
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    value = found.get("value")
+    is_json = isinstance(value, str | bool | int | float | list | dict)
+    return value if is_json and len(found) == 1 else text
+
+
+def _check_components(draft: Draft, definition: StudyDefinition) -> None:
+    """Find every component and parse its options, so that a mistake is placed exactly."""
+    for path, kind, spec in _places(dict(definition)):
+        try:
+            component = registry().load(kind, spec.name)
+        except ConfigurationError as error:
+            raise draft.located(error, (*path, "name")) from error
+        try:
+            parse_options(component, spec.name, spec.options)
+        except ConfigurationError as error:
+            raise draft.located(error, (*path, *_option_path(error, spec))) from error
+
+
+def _option_path(error: ConfigurationError, spec: ComponentSpec) -> KeyPath:
+    message = str(error)
+    for option in spec.options:
+        if message.startswith((f"`{spec.name}.{option}", f"unknown option of {spec.name} {option!r}")):
+            return "options", option
+    return ("name",)

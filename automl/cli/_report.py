@@ -1,0 +1,99 @@
+"""Tables about a study, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+
+from automl.cli._gain import gain_over_random
+from automl.cli._options import DEFAULT_STORAGE
+from automl.cli._output import console, number, seconds, table
+from automl.errors import ConfigurationError, InvalidArchitecture
+from automl.options import parse_options
+from automl.plugins import registry
+from automl.study import Study
+from automl.trial import Trial
+
+_OTHER_METRICS = 4
+
+
+def best_table(study: Study, trials: Sequence[Trial]) -> Table:
+    """Return the table of the best architectures: rank, trial, metrics (objectives first) and a line that says what."""
+    metrics = metric_columns(study, trials)
+    describe = titles(study)
+    rows = [
+        [str(rank), str(trial.number), *(number(trial.metrics.get(name)) for name in metrics), describe(trial)]
+        for rank, trial in enumerate(trials, 1)
+    ]
+    is_front = len(study.goal.objectives) > 1
+    title = f"Best architectures of {study.name}" + (" (Pareto front first)" if is_front else "")
+    return table(title, ["rank", "trial", *metrics, "architecture"], rows, right=["rank", "trial", *metrics])
+
+
+def metric_columns(study: Study, trials: Sequence[Trial]) -> list[str]:
+    """Return the metrics worth a column: objectives, what constraints limit, then the first few others."""
+    goal = study.goal
+    named = [objective.metric for objective in goal.objectives] + [limit.metric for limit in goal.constraints]
+    others = [name for trial in trials for name in trial.metrics if name not in named]
+    return list(dict.fromkeys([*named, *list(dict.fromkeys(others))[:_OTHER_METRICS]]))
+
+
+def titles(study: Study) -> Callable[[Trial], str]:
+    """Return the function that tells what an architecture is in one line; its decisions if the space is not installed."""
+    spec = study.definition.space
+    try:
+        component = registry().load("space", spec.name)
+        space = component(parse_options(component, spec.name, spec.options))
+    except ConfigurationError:
+        return lambda trial: str(trial.architecture)
+
+    def title(trial: Trial) -> str:
+        try:
+            return str(space.title(space.blueprint(trial.architecture)))
+        except InvalidArchitecture:
+            return str(trial.architecture)
+
+    return title
+
+
+def print_ending(study: Study, storage: str) -> None:
+    """Print how a search ended: why, its best architectures, what it gained, and what to type next."""
+    out = console()
+    record, counts = study.record, study.store.counts(study.record.id)
+    ended = ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "running")
+    out.print(f"{study.name}: {study.state.value} after {seconds(record.elapsed)} ({record.reason}); {ended}", soft_wrap=True)
+    best = study.top(5)
+    if best:
+        out.print()
+        out.print(best_table(study, best))
+    else:
+        out.print("nothing feasible was found: no trial completed within the constraints", soft_wrap=True)
+    if gain := gain_over_random(study.trials, study.goal):
+        out.print(str(gain), soft_wrap=True)
+    out.print()
+    out.print("next:")
+    for line in _next_commands(study, storage):
+        out.print(f"  {line}", soft_wrap=True)
+
+
+def _next_commands(study: Study, storage: str) -> list[str]:
+    more = 2 * (study.record.trials_budget or 50)
+    commands = [
+        (command("show", study.name, storage=storage), "every trial, with its state and error"),
+        (command("best", study.name, "--top 10", storage=storage), "more of the best"),
+        (command("resume", study.name, f"--trials {more}", storage=storage), "search on"),
+    ]
+    if any(spec.name == "mlflow" for spec in study.definition.trackers):
+        commands.append(("automl ui", "curves and comparisons in MLflow"))
+    width = max(len(text) for text, _ in commands)
+    return [f"{text:<{width}}   {why}" for text, why in commands]
+
+
+def command(name: str, study: str, *rest: str, storage: str) -> str:
+    """Return a command to type; it names the storage only where it is not the default."""
+    is_default = storage == os.environ.get("AUTOML_STORAGE", DEFAULT_STORAGE)
+    place = () if is_default else (f"--storage {shlex.quote(storage)}",)
+    return " ".join(("automl", name, shlex.quote(study), *rest, *place))

@@ -1,0 +1,37 @@
+"""``automl best``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from automl.cli import _options as options
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(name="best")
+def best(
+    study: options.StudyName,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many to show.")] = 5,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show the best architectures of a study; with several objectives, the Pareto front first."""
+    from automl.api import load_study
+    from automl.cli._output import console, print_json
+    from automl.cli._report import best_table
+    from automl.errors import ExitCode
+
+    found = load_study(study, storage=storage)
+    trials = found.top(top)
+    if as_json:
+        print_json(found.summary_json())
+    elif trials:
+        console().print(best_table(found, trials))
+    else:
+        console().print("nothing feasible: no trial completed within the constraints")
+    if not trials:
+        raise typer.Exit(ExitCode.NOTHING_FEASIBLE)

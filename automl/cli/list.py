@@ -1,0 +1,37 @@
+"""``automl list``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from automl.cli import _options as options
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(name="list")
+def list_components(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="space, strategy, evaluator, task, executor or tracker.")
+    ] = None,
+    debug: options.Debug = False,
+) -> None:
+    """List spaces, strategies, evaluators, tasks, executors and trackers, and the plugins that were left out."""
+    from automl.cli._kinds import PLURALS, parse_kind
+    from automl.cli._output import console, table
+    from automl.plugins import KINDS, registry
+
+    kinds = list(KINDS) if kind is None else [parse_kind(kind)]
+    found = registry()
+    out = console()
+    for shown in kinds:
+        rows = []
+        for name in found.names(shown):
+            registration = found.find(shown, name)
+            rows.append([name, registration.summary, f"{registration.distribution} {registration.version}"])
+        out.print(table(PLURALS[shown], ["name", "summary", "from"], rows))
+    if found.broken:
+        rows = [[plugin.plugin, f"{plugin.distribution} {plugin.version}", plugin.error] for plugin in found.broken]
+        out.print(table("Plugins that were left out", ["plugin", "from", "error"], rows))

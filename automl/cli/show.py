@@ -1,0 +1,98 @@
+"""``automl show``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from automl.cli import _options as options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from automl.definition import ComponentSpec
+    from automl.storage.records import TrialRecord
+    from automl.study import Study
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(name="show")
+def show(
+    study: options.StudyName,
+    last: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the last trials to show; 0 for all.")] = 20,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show a study: its state, budget and trials."""
+    from automl.api import load_study
+    from automl.cli._output import console, print_json
+
+    found = load_study(study, storage=storage)
+    if as_json:
+        return print_json(found.to_json())
+    out = console()
+    out.print(_study_table(found))
+    records = found.records
+    out.print(_trials_table(found, records[-last:] if last else records, len(records)))
+    return None
+
+
+def _study_table(study: Study) -> Table:
+    from automl.cli._output import moment, seconds, table
+
+    record, definition = study.record, study.definition
+    counts = study.store.counts(record.id)
+    done = sum(counts[state] for state in ("completed", "failed", "rejected", "pruned"))
+    budget = [f"{done} of {record.trials_budget} trials" if record.trials_budget else f"{done} trials"]
+    if record.time_budget:
+        budget.append(f"{seconds(record.elapsed)} of {seconds(record.time_budget)}")
+    rows = [
+        ["state", study.state.value + (f" ({record.reason})" if record.reason else "")],
+        ["budget", ", ".join(budget)],
+        ["trials", ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"],
+        ["space", _spec(definition.space)],
+        ["strategy", _spec(definition.strategy)],
+        ["task", _spec(definition.task)],
+        ["evaluators", "; ".join(map(_spec, definition.evaluators))],
+        ["objectives", ", ".join(map(str, study.goal.objectives))],
+        ["constraints", ", ".join(map(str, study.goal.constraints)) or "none"],
+        ["seed", str(definition.seed)],
+        ["time", seconds(record.elapsed)],
+        ["created", moment(record.created)],
+        ["store", study.store.display_url],
+    ]
+    return table(f"Study {study.name}", ["", ""], rows)
+
+
+def _spec(spec: ComponentSpec) -> str:
+    chosen = ", ".join(f"{name} = {value!r}" for name, value in spec.options.items())
+    return f"{spec.name} ({chosen})" if chosen else str(spec.name)
+
+
+def _trials_table(study: Study, records: list[TrialRecord], total: int) -> Table:
+    from automl.cli._output import number, seconds, table
+    from automl.cli._report import metric_columns
+
+    metrics = metric_columns(study, [record.trial(study.goal) for record in records])
+    has_fidelity = any(record.fidelity is not None for record in records)
+    rows = []
+    for record in records:
+        spent = None if record.finished is None else record.finished - record.started
+        remark = record.error or ("" if record.duplicate_of is None else f"repeats trial {record.duplicate_of}")
+        rows.append(
+            [
+                str(record.number),
+                record.state,
+                *(number(record.metrics.get(name)) for name in metrics),
+                *([number(record.fidelity)] if has_fidelity else []),
+                seconds(spent),
+                str(record.note.get("operator", "")),
+                remark or ("known from another study" if record.is_cached else ""),
+            ]
+        )
+    numeric = [*metrics, *(["fidelity"] if has_fidelity else []), "time"]
+    title = f"Trials ({len(rows)} of {total})" if len(rows) < total else f"Trials ({total})"
+    return table(title, ["trial", "state", *numeric, "operator", "remark"], rows, right=["trial", *numeric])

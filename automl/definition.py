@@ -1,0 +1,153 @@
+"""The study definition: everything that makes a study what it is, validated once, at the door, and then frozen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from automl.conditions import Condition
+from automl.errors import ConfigurationError, unknown_name
+from automl.objectives import Goal, Objective
+
+EvaluationSeeds = Literal["shared", "study", "trial"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ComponentSpec(_Part):
+    """A component by name, with the options that differ from its defaults."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """Accept ``"name"`` and ``{"name": ..., option: value}`` as study files write them."""
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and not isinstance(value.get("options"), dict):
+            return {
+                "name": value.get("name", ""),
+                "options": {option: found for option, found in value.items() if option != "name"},
+            }
+        return value
+
+
+class Budget(_Part):
+    """When a study ends: at the first of these to be spent."""
+
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """Trials; repeats of the study's own trials are free unless `count_duplicates`."""
+    time: Annotated[float, Field(gt=0)] | None = None
+    """Seconds of searching, added up over interruptions; what is running then is finished."""
+
+
+class Execution(_Part):
+    """Where and how evaluations run. It may be changed when a study is resumed."""
+
+    executor: str | None = None
+    """Name of the executor; by default `in_process`, or `process_pool` for several workers, a timeout or a memory limit."""
+    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Evaluations at a time."""
+    devices: tuple[str, ...] = ()
+    """Torch devices, shared out to the workers in turn; by default every CUDA device, else the CPU."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads of each worker; by default the cores shared out equally."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which a trial fails."""
+    memory_limit: Annotated[float, Field(gt=0)] | None = None
+    """MiB of main memory that a worker may use, torch itself (about 400) included."""
+    deterministic: bool = False
+    """Tell results in the order of proposals, with at most `workers` on their way, so that a parallel study repeats."""
+
+
+class StudyDefinition(_Part):
+    """A study as a user defines it, with flags or in a TOML file."""
+
+    name: str | None = None
+    """Name of the study; made from the space and the strategy by default."""
+    project: Annotated[str, Field(min_length=1)] = "automl"
+    """Name under which trackers group studies (the MLflow experiment)."""
+    space: ComponentSpec = ComponentSpec(name="nas_cell")
+    strategy: ComponentSpec = ComponentSpec(name="sep_crossover")
+    task: ComponentSpec = ComponentSpec(name="digits")
+    evaluators: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)] = (
+        ComponentSpec(name="cost"),
+        ComponentSpec(name="train"),
+    )
+    objectives: tuple[str, ...] = ()
+    """As `val_accuracy:max`; by default what the last evaluator reports first."""
+    constraints: tuple[str, ...] = ()
+    """As `params <= 5e5`; a candidate that violates one is rejected as soon as the metric is known."""
+    budget: Budget = Budget(trials=50)
+    execution: Execution = Execution()
+    trackers: tuple[ComponentSpec, ...] = (ComponentSpec(name="mlflow"),)
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of every proposal."""
+    evaluation_seeds: EvaluationSeeds = "shared"
+    """Seed of an evaluation: the same in all studies (so results are shared), one per study, or one per trial."""
+    count_duplicates: bool = False
+    """Whether a repeat of an architecture that this study has already tried consumes budget."""
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    """How often a trial is started again after the engine died under it."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyDefinition:
+        if self.budget.trials is None and self.budget.time is None:
+            raise ValueError("`budget` needs `trials` or `time`")
+        names = [spec.name for spec in self.evaluators]
+        if len(set(names)) < len(names):
+            raise ValueError(f"an evaluator is named twice in `evaluators`: {', '.join(names)}")
+        for text in self.objectives:
+            _checked(Objective.parse, text)
+        for text in self.constraints:
+            _checked(Condition.parse, text)
+        return self
+
+    def goal(self, default_objective: str) -> Goal:
+        """Return the parsed objectives and constraints."""
+        objectives = self.objectives or (default_objective,)
+        return Goal(
+            tuple(Objective.parse(text) for text in objectives),
+            tuple(Condition.parse(text) for text in self.constraints),
+        )
+
+
+class DefinitionError(ConfigurationError):
+    """A definition is wrong at `path`, the keys that lead to the place."""
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def parse_definition(values: dict[str, Any]) -> StudyDefinition:
+    """Return the validated definition; raises `DefinitionError` with the path of the first mistake."""
+    try:
+        return StudyDefinition.model_validate(values)
+    except ValidationError as invalid:
+        error = invalid.errors(include_url=False)[0]
+        path = tuple(part for part in error["loc"])
+        raise DefinitionError(_explain(error, path), path) from None
+
+
+def _explain(error: Any, path: tuple[str | int, ...]) -> str:
+    where = ".".join(str(part) for part in path)
+    if error["type"] == "extra_forbidden":
+        model = {"budget": Budget, "execution": Execution}.get(str(path[0]) if len(path) > 1 else "", StudyDefinition)
+        return unknown_name(f"setting in {model.__name__.lower()}", str(path[-1]), model.model_fields)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not where:
+        return message
+    return f"`{where}`: {message[0].lower()}{message[1:]}, but got {error['input']!r}"
+
+
+def _checked(parse: Any, text: str) -> None:
+    try:
+        parse(text)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None

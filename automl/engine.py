@@ -1,0 +1,260 @@
+"""The engine: the loop that asks, evaluates, commits and tells, and that can be killed at any moment.
+
+Order of events for one trial: the strategy proposes it; it is committed as running; the executor runs it; its result is
+committed together with its place in the told order; only then does the strategy learn of it. What has been told, in
+order, and what was asked but not told, is therefore all there is to a study, and restoring is re-telling.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from automl.cache import CacheKeys
+from automl.cascade import Cascade, Interrupted, Job, Outcome
+from automl.errors import InvalidArchitecture, StrategyError
+from automl.executor import Executor
+from automl.ledger import Ledger
+from automl.novelty import next_proposal
+from automl.plugins import isolated
+from automl.seeds import derive_rng
+from automl.storage.records import TrialRecord
+from automl.strategy import Proposal, Strategy
+from automl.study import Study, StudyState
+from automl.tracker import Tracker
+from automl.trial import Trial, TrialState
+
+GRACE_SECONDS = 5.0
+
+_POLL_SECONDS = 0.25
+
+log = logging.getLogger("automl")
+
+
+@dataclass
+class Stopper:
+    """Whether the study is to stop, and since when. Set from a signal handler or another thread."""
+
+    clock: Callable[[], float] = time.monotonic
+    requested: float | None = None
+
+    def request(self) -> None:
+        """Ask the study to stop: nothing new starts, and what runs has `GRACE_SECONDS` to finish."""
+        if self.requested is None:
+            self.requested = self.clock()
+
+    def is_requested(self) -> bool:
+        """Say whether a stop was requested."""
+        return self.requested is not None
+
+    def is_due(self) -> bool:
+        """Say whether the grace period is over."""
+        return self.requested is not None and self.clock() - self.requested > GRACE_SECONDS
+
+
+class Watchers:
+    """The trackers of a study. One that raises is named once, and then left alone."""
+
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
+        self._trackers = list(trackers)
+
+    def each(self, call: Callable[[Tracker], None]) -> None:
+        """Call every tracker that has not failed yet."""
+        for tracker in tuple(self._trackers):
+            failure = isolated(lambda tracker=tracker: call(tracker))  # type: ignore[misc]
+            if isinstance(failure, Exception):
+                self._trackers.remove(tracker)
+                name = type(tracker).__name__
+                log.warning("tracker %s failed and is left alone from here on: %r", name, failure)
+                log.debug("tracker %s", name, exc_info=failure)
+
+
+class Engine:
+    """Runs one study until its budget is spent, it has nothing to propose, or it is stopped."""
+
+    def __init__(
+        self,
+        study: Study,
+        ledger: Ledger,
+        strategy: Strategy,
+        cascade: Cascade,
+        executor: Executor,
+        *,
+        capacity: int,
+        cache_keys: CacheKeys,
+        watchers: Watchers,
+        stopper: Stopper,
+        artifacts: Path | None = None,
+    ) -> None:
+        self._study = study
+        self._definition = study.definition
+        self._uid = study.record.uid
+        self._ledger = ledger
+        self._strategy = strategy
+        self._cascade = cascade
+        self._executor = executor
+        self._capacity = capacity
+        self._cache_keys = cache_keys
+        self._watchers = watchers
+        self._stopper = stopper
+        self._artifacts = artifacts
+        self._is_ordered = self._definition.execution.deterministic
+        self._queue: deque[Job] = deque()
+        self._running: set[int] = set()
+        self._reports: dict[int, dict[int, Mapping[str, float]]] = {}
+        self._end: StudyState | None = None
+
+    def run(self) -> tuple[StudyState, str]:
+        """Run the study and return its final state and why; the caller starts and stops the executor."""
+        for told in self._ledger.restore():
+            self._learn(told)
+        self._watchers.each(lambda tracker: tracker.study_started(self._study, self._ledger.progress()))
+        try:
+            self._restart()
+            self._advance()
+            while self._running and not self._stopper.is_due():
+                for outcome in self._executor.collect(_POLL_SECONDS):
+                    self._finish(outcome)
+                self._advance()
+        except Interrupted:
+            self._stopper.request()
+        return self._verdict()
+
+    def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Take an intermediate report from the executor."""
+        self._reports.setdefault(number, {})[step] = dict(metrics)
+        trial = self._ledger.trial(number)
+        if trial is not None:
+            self._watchers.each(lambda tracker: tracker.trial_reported(trial, step, metrics))
+
+    def _restart(self) -> None:
+        """Run again what was running when the last engine ended, or give it up after too many attempts."""
+        for record in self._ledger.unfinished():
+            if record.attempts < self._definition.max_attempts:
+                self._submit(self._ledger.restart(record))
+                continue
+            error = f"given up: the engine died {record.attempts} times while this candidate ran"
+            self._finish(Outcome.failed(record.number, "gave_up", error))
+
+    def _advance(self) -> None:
+        """Tell and ask until only a result can move the study on.
+
+        As they come: everything finished is told before the next ask. In order: the window is filled first, then exactly
+        one trial is told, so that what each ask has seen does not depend on how long anything took.
+        """
+        while True:
+            if self._is_ordered and self._ask_one():
+                continue
+            trial = self._ledger.next_to_tell()
+            if trial is not None:
+                self._tell(trial)
+            elif self._is_ordered or not self._ask_one():
+                break
+        while self._queue and len(self._running) < self._capacity:
+            job = self._queue.popleft()
+            self._running.add(job.number)
+            self._executor.submit(job)
+
+    def _ask_one(self) -> bool:
+        """Ask for, commit and queue one trial; ``False`` when none may or can be asked for now."""
+        if not self._may_ask():
+            return False
+        number = self._ledger.asked
+        proposal = self._ask(number)
+        if proposal is None:
+            return False
+        record = self._ledger.answer(self._new_record(number, proposal))
+        trial = self._ledger.add(record)
+        self._watchers.each(lambda tracker: tracker.trial_started(trial))
+        if record.state == TrialState.RUNNING and record.duplicate_of is None:
+            self._submit(record)
+        return True
+
+    def _may_ask(self) -> bool:
+        if self._end or self._stopper.is_requested() or not self._ledger.has_budget():
+            return False
+        if self._is_ordered:
+            return self._ledger.open_count < self._definition.execution.workers
+        return len(self._running) + len(self._queue) < self._capacity and self._ledger.open_count < 2 * self._capacity
+
+    def _ask(self, number: int) -> Proposal | None:
+        """Return the next proposal; ``None`` ends the study if nothing is pending."""
+        seed, pending = self._definition.seed, self._ledger.pending
+        proposal = isolated(lambda: self._strategy.ask(derive_rng(seed, "ask", number), pending))
+        if isinstance(proposal, Exception):
+            raise StrategyError(f"strategy {self._definition.strategy.name!r} failed in ask: {proposal!r}") from proposal
+        if proposal is None:
+            self._end = None if pending else StudyState.COMPLETED
+            return None
+        if not self._definition.count_duplicates:
+            space, repeats = self._cascade.space, self._ledger.repeats
+            proposal = next_proposal(space, proposal, repeats, derive_rng(seed, "novelty", number))
+            if proposal is None:
+                self._end = StudyState.EXHAUSTED
+        return proposal
+
+    def _new_record(self, number: int, proposal: Proposal) -> TrialRecord:
+        space, keys = self._cascade.space, self._cache_keys
+        try:
+            architecture = space.validate(proposal.architecture)
+            canonical_key = space.key(architecture)
+        except InvalidArchitecture as invalid:
+            name = self._definition.strategy.name
+            raise StrategyError(f"strategy {name!r} proposed what is no member of the space: {invalid}") from invalid
+        seed = keys.seed(number)
+        return TrialRecord(
+            number=number,
+            revision=0,
+            state=TrialState.RUNNING,
+            architecture=architecture.to_json(),
+            canonical_key=canonical_key,
+            cache_key=keys.key(canonical_key, proposal.fidelity, seed),
+            fidelity=proposal.fidelity,
+            seed=seed,
+            note=dict(proposal.note),
+            metrics={},
+            error=None,
+            error_kind=None,
+            details=None,
+            attempts=1,
+            told_order=None,
+            duplicate_of=None,
+            is_cached=False,
+            started=time.time(),
+            finished=None,
+        )
+
+    def _submit(self, record: TrialRecord) -> None:
+        checkpoint = None
+        if self._artifacts is not None:
+            checkpoint = str(self._artifacts / self._uid / f"{record.canonical_key}-{record.seed}")
+        self._queue.append(Job(record.number, record.architecture, record.seed, record.fidelity, checkpoint))
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._running.discard(outcome.number)
+        self._ledger.finish(outcome, self._reports.pop(outcome.number, {}))
+
+    def _tell(self, trial: Trial) -> None:
+        self._learn(trial)
+        progress = self._ledger.progress()
+        self._watchers.each(lambda tracker: tracker.trial_finished(trial, progress))
+
+    def _learn(self, trial: Trial) -> None:
+        failure = isolated(lambda: self._strategy.tell(trial))
+        if isinstance(failure, Exception):
+            name = self._definition.strategy.name
+            raise StrategyError(f"strategy {name!r} failed to learn of trial {trial.number}: {failure!r}") from failure
+
+    def _verdict(self) -> tuple[StudyState, str]:
+        if self._stopper.is_requested():
+            self._ledger.give_back()
+            return StudyState.INTERRUPTED, "interrupted"
+        if self._end is StudyState.EXHAUSTED:
+            return StudyState.EXHAUSTED, "nothing new to propose: every architecture within reach has been tried"
+        if self._end is StudyState.COMPLETED:
+            return StudyState.COMPLETED, "the strategy has nothing more to propose"
+        return StudyState.COMPLETED, "the budget is spent"

@@ -1,0 +1,52 @@
+"""What a study ran on, and with which versions: recorded with it, so that its figures can be traced."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from automl.definition import StudyDefinition
+from automl.plugins import Kind, registry
+from automl.version import __version__
+
+_LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "networkx", "optuna", "sqlalchemy", "mlflow")
+
+
+def environment() -> dict[str, Any]:
+    """Return the platform, its cores, and the versions of Python, this program and its libraries."""
+    return {
+        "automl": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "libraries": {name: _version(name) for name in _LIBRARIES},
+    }
+
+
+def component_versions(definition: StudyDefinition) -> dict[str, Any]:
+    """Return target, distribution and version of every component that ``definition`` names, by kind and name."""
+    specs: list[tuple[Kind, str]] = [
+        ("space", definition.space.name),
+        ("strategy", definition.strategy.name),
+        ("task", definition.task.name),
+        *(("evaluator", spec.name) for spec in definition.evaluators),  # type: ignore[list-item]
+        *(("tracker", spec.name) for spec in definition.trackers),  # type: ignore[list-item]
+    ]
+    found = {}
+    for kind, name in specs:
+        registration = registry().find(kind, name)
+        found[f"{kind} {name}"] = {
+            "target": registration.target,
+            "distribution": registration.distribution,
+            "version": registration.version,
+        }
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,113 @@
+"""Contract 3: the evaluator: an architecture in, named metrics out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from automl.architecture import Architecture
+from automl.options import BaseOptions, Component
+from automl.space import SearchSpace
+from automl.task import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Direction = Literal["max", "min"]
+Report = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that an evaluator reports: which way is better, its unit, and what it is."""
+
+    name: str
+    direction: Direction
+    unit: str = ""
+    doc: str = ""
+    is_measured: bool = False
+    """Whether it is a clock or memory reading, which differs from run to run."""
+
+
+class Candidate:
+    """An architecture on its way through the cascade. The blueprint is decoded and the key computed once, when needed."""
+
+    def __init__(self, space: SearchSpace[Any], architecture: Architecture) -> None:
+        self.space = space
+        self.architecture = architecture
+
+    @cached_property
+    def blueprint(self) -> Any:
+        """The space's blueprint of the architecture."""
+        return self.space.blueprint(self.architecture)
+
+    @cached_property
+    def key(self) -> str:
+        """The canonical key."""
+        return self.space.key(self.architecture)
+
+    def build(self, task: Task, seed: int) -> nn.Module:
+        """Return a fresh network on the CPU whose weights depend on ``seed`` alone; global random state is restored."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.random.default_generator.manual_seed(seed)
+            return self.space.build(self.blueprint, task)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an evaluation is given beside the candidate.
+
+    Attributes:
+        task: data, loss and metric; the test split is sealed.
+        device: torch device string of the slot, as ``cpu`` or ``cuda:1``.
+        seed: every random draw of the evaluation derives from it.
+        fidelity: see `Proposal.fidelity`.
+        metrics: what earlier stages of the cascade found.
+        checkpoint: folder that survives a crash and is the same for every attempt at, and promotion of, a candidate;
+            ``None`` when nothing should be kept.
+        report: report intermediate metrics for a step (an epoch); may raise `Pruned`.
+        check: call it often in long loops: it raises when the study is being interrupted or the deadline has passed.
+    """
+
+    task: Task
+    device: str = "cpu"
+    seed: int = 0
+    fidelity: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    report: Report = lambda step, metrics: None
+    check: Callable[[], None] = lambda: None
+
+
+class EvaluatorOptions(BaseOptions):
+    """Options that every evaluator has."""
+
+    reject: tuple[str, ...] = ()
+    """Reject a candidate, before any later evaluator runs, when one of these holds: `params > 1e6`."""
+
+
+class Evaluator(Component, ABC):
+    """Measures one candidate.
+
+    Contract: the result depends on the candidate, the options and the context's task, seed and fidelity alone (clock
+    readings, declared ``is_measured``, apart). It leaves torch's global random state as it found it, keeps nothing of one
+    candidate for the next, and may be called in several processes at once. It raises whatever it likes: the engine
+    turns that into a failed trial that says why.
+    """
+
+    kind: ClassVar[str] = "evaluator"
+    Options: ClassVar[type[BaseOptions]] = EvaluatorOptions
+
+    @abstractmethod
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        """Return what `evaluate` reports on ``task``; the first is what a study optimises by default."""
+
+    @abstractmethod
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        """Return the metrics of one candidate."""

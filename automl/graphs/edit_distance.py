@@ -1,0 +1,121 @@
+"""Exact, anytime graph edit distance: the least cost of turning one labelled graph into another [1].
+
+Few free nodes: all matchings are tried at once (`enumeration`). More: depth-first branch and bound with an
+assignment lower bound (`branch_and_bound`), which can be stopped at any time and then encloses the distance.
+Both are exact; a result says whether it was proven.
+
+[1] Abu-Aisheh et al. An exact graph edit distance algorithm for solving pattern recognition problems. 2015.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from numpy.random import Generator
+
+from automl.graphs.alignment import Alignment, Solution, align
+from automl.graphs.branch_and_bound import Budget, branch_and_bound
+from automl.graphs.edit_costs import EditCosts
+from automl.graphs.enumeration import enumerate_matchings, is_enumerable
+from automl.graphs.plain import Graph, PlainGraph, read_graph
+
+__all__ = ["EditCosts", "EditDistance", "edit_distance", "plain_edit_distance"]
+
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class EditDistance:
+    """A matching of two graphs and what it proves about their distance.
+
+    Attributes:
+        lower, upper: bounds that enclose the distance; ``upper`` is the cost of the matching.
+        mapping: every node of the first graph to its counterpart in the second, None if it is deleted.
+        inserted: the nodes of the second graph that have no counterpart, in the order of that graph.
+
+    >>> EditDistance(2.0, 3.0, {"a": None}, ()).optimal
+    False
+    """
+
+    lower: float
+    upper: float
+    mapping: dict[Hashable, Hashable | None]
+    inserted: tuple[Hashable, ...]
+
+    @property
+    def cost(self) -> float:
+        """The cost of the matching: the distance if it is optimal, and an upper bound of it otherwise."""
+        return self.upper
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the bounds meet, so that ``cost`` is the distance."""
+        return self.upper - self.lower <= _TOLERANCE
+
+
+def edit_distance(
+    first: Graph,
+    second: Graph,
+    *,
+    costs: EditCosts | None = None,
+    node_budget: int | None = None,
+    seconds: float | None = None,
+    rng: Generator | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> EditDistance:
+    """Return the edit distance of two graphs and a matching that attains it.
+
+    Common terminals are matched by label. A terminal that only one graph holds counts as inserted or deleted.
+    The search is exponential in the worst case: give it a budget where graphs may be large and unrelated.
+
+    Args:
+        costs: of the edits; 1 each by default.
+        node_budget: search nodes after which the branch and bound stops (at least one is searched).
+        seconds: time after which the branch and bound stops.
+        rng: draws among optimal matchings, which are rarely unique; without it the choice follows the order
+            of the nodes.
+        clock: what ``seconds`` is measured with.
+
+    Raises:
+        InvalidArchitecture: a node has no label, two terminals of a graph share one, or there is a self-loop.
+    """
+    budget = Budget(node_budget, None if seconds is None else clock() + seconds, clock)
+    return plain_edit_distance(read_graph(first), read_graph(second), costs or _UNIT, budget, rng)
+
+
+def plain_edit_distance(
+    first: PlainGraph,
+    second: PlainGraph,
+    costs: EditCosts,
+    budget: Budget,
+    rng: Generator | None = None,
+) -> EditDistance:
+    """Return the edit distance of two graphs that were already read."""
+    alignment = align(first, second, costs)
+    if is_enumerable(alignment):
+        return _result(alignment, enumerate_matchings(alignment, rng))
+    return _result(alignment, branch_and_bound(alignment, budget, rng))
+
+
+def _result(alignment: Alignment, solution: Solution) -> EditDistance:
+    """Translate a matching of free nodes into one of the nodes of the caller's graphs."""
+    images: list[int | None] = [None] * len(alignment.small.nodes)
+    for source, target in alignment.pinned:
+        images[source] = target
+    for source, choice in zip(alignment.small_free, solution.targets, strict=True):
+        images[source] = None if choice is None else alignment.large_free[choice]
+    origins: list[int | None] = [None] * len(alignment.large.nodes)
+    for source, image in enumerate(images):
+        if image is not None:
+            origins[image] = source
+    small, large = alignment.small.nodes, alignment.large.nodes
+    if alignment.is_swapped:
+        images, origins, small, large = origins, images, large, small
+    mapping = {node: None if image is None else large[image] for node, image in zip(small, images, strict=True)}
+    inserted = tuple([node for node, origin in zip(large, origins, strict=True) if origin is None])
+    return EditDistance(solution.lower, solution.upper, mapping, inserted)
+
+
+_UNIT = EditCosts()

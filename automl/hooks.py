@@ -1,0 +1,55 @@
+"""Hook specifications: how a plugin registers its components.
+
+A plugin is a module with functions marked ``@hookimpl``, one per kind of component, each of which calls
+
+    register("name", "package.module:Class", summary="One line for `automl list`.")
+
+The target is imported only when used, so registering costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pluggy
+
+PROJECT = "automl"
+API_VERSION = 1
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Register(Protocol):
+    """What a registration hook is handed."""
+
+    def __call__(self, name: str, target: str, *, summary: str) -> None:
+        """Register a component under the name that the user types."""
+
+
+class Hooks:
+    """The hooks of plugin API version 1. A module may state the version it was written for as ``AUTOML_API_VERSION``."""
+
+    @hookspec
+    def register_spaces(self, register: Register) -> None:
+        """Register search spaces (`automl.SearchSpace`)."""
+
+    @hookspec
+    def register_strategies(self, register: Register) -> None:
+        """Register search strategies (`automl.Strategy`)."""
+
+    @hookspec
+    def register_evaluators(self, register: Register) -> None:
+        """Register evaluators (`automl.Evaluator`)."""
+
+    @hookspec
+    def register_tasks(self, register: Register) -> None:
+        """Register tasks (`automl.Task`)."""
+
+    @hookspec
+    def register_executors(self, register: Register) -> None:
+        """Register executors (`automl.Executor`)."""
+
+    @hookspec
+    def register_trackers(self, register: Register) -> None:
+        """Register trackers (`automl.Tracker`), which follow a study through its life."""

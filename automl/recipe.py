@@ -1,0 +1,96 @@
+"""The recipe: what a worker needs to rebuild a study's components, as plain data; and the checks at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from automl.cascade import Cascade, Stage
+from automl.conditions import Condition
+from automl.definition import ComponentSpec, StudyDefinition
+from automl.errors import ConfigurationError
+from automl.options import parse_options
+from automl.plugins import Kind, Registry, load_target, registry
+from automl.strategy import Problem, Strategy
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A definition with the import targets of its components; picklable, and the same in every process."""
+
+    definition: StudyDefinition
+    targets: Mapping[str, str]
+
+    @classmethod
+    def of(cls, definition: StudyDefinition, known: Registry | None = None) -> Recipe:
+        """Resolve every component that ``definition`` names; raises `ConfigurationError` or `PluginError`."""
+        found = known or registry()
+        targets = {}
+        for kind, spec in _specs(definition):
+            found.load(kind, spec.name)
+            targets[f"{kind} {spec.name}"] = found.find(kind, spec.name).target
+        return cls(definition, targets)
+
+    def component(self, kind: Kind, spec: ComponentSpec) -> tuple[type[Any], Any]:
+        """Return a component's class and its validated options."""
+        component = load_target(self.targets[f"{kind} {spec.name}"])
+        return component, parse_options(component, spec.name, spec.options)
+
+    def __reduce__(self) -> tuple[type[Recipe], tuple[StudyDefinition, Mapping[str, str]]]:
+        """Travel without the cascade."""
+        return Recipe, (self.definition, self.targets)
+
+    def cascade(self) -> Cascade:
+        """Return the space, the sealed task and the evaluators, built once per process.
+
+        Raises:
+            ConfigurationError: an option is wrong, or the goal names a metric that no evaluator reports.
+        """
+        if "_cascade" not in self.__dict__:
+            self.__dict__["_cascade"] = self._build()
+        cascade: Cascade = self.__dict__["_cascade"]
+        return cascade
+
+    def _build(self) -> Cascade:
+        definition = self.definition
+        space, space_options = self.component("space", definition.space)
+        task, task_options = self.component("task", definition.task)
+        stages = []
+        for spec in definition.evaluators:
+            evaluator, options = self.component("evaluator", spec)
+            rules = tuple(Condition.parse(text) for text in getattr(options, "reject", ()))
+            stages.append(Stage(spec.name, evaluator(options), rules))
+        sealed = task(task_options).seal()
+        first = stages[-1].evaluator.metrics(sealed)
+        if not first and not definition.objectives:
+            raise ConfigurationError(f"evaluator {stages[-1].name!r} declares no metric; name one with --objective")
+        goal = definition.goal(f"{first[0].name}:{first[0].direction}" if first else "")
+        timeout = definition.execution.timeout
+        cascade = Cascade(space(space_options), sealed, tuple(stages), goal, timeout)
+        cascade.check_goal()
+        return cascade
+
+    def strategy(self, cascade: Cascade) -> Strategy:
+        """Build the strategy; raises `ConfigurationError` when it cannot do several objectives."""
+        definition = self.definition
+        component, options = self.component("strategy", definition.strategy)
+        goal = cascade.goal
+        if len(goal.objectives) > 1 and not component.is_multi_objective:
+            raise ConfigurationError(
+                f"strategy {definition.strategy.name!r} optimises one objective, but the study has {len(goal.objectives)}; "
+                "name one with --objective, or choose a strategy that `automl list` marks multi-objective"
+            )
+        problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed)
+        strategy: Strategy = component(problem, options)
+        return strategy
+
+
+def _specs(definition: StudyDefinition) -> list[tuple[Kind, ComponentSpec]]:
+    return [
+        ("space", definition.space),
+        ("strategy", definition.strategy),
+        ("task", definition.task),
+        *(("evaluator", spec) for spec in definition.evaluators),
+        *(("tracker", spec) for spec in definition.trackers),
+    ]

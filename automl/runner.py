@@ -1,0 +1,194 @@
+"""Running a study: put its components together, hold the lease, and leave the store in a state that says what happened."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from automl.cache import CacheKeys
+from automl.cascade import Cascade
+from automl.definition import Execution, StudyDefinition
+from automl.engine import Engine, Stopper, Watchers
+from automl.errors import AutomlError, ConfigurationError, LeaseLost, StoreError
+from automl.executor import Executor, Slots
+from automl.ledger import Ledger
+from automl.options import parse_options
+from automl.plugins import registry
+from automl.recipe import Recipe
+from automl.storage.store import Lease, Store
+from automl.study import Study, StudyState
+from automl.tracker import Tracker
+
+HEARTBEAT_SECONDS = 5.0
+
+log = logging.getLogger("automl")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A definition whose components were found, built and checked, before anything is written."""
+
+    recipe: Recipe
+    cascade: Cascade
+    trackers: tuple[Tracker, ...]
+
+    @property
+    def definition(self) -> StudyDefinition:
+        """The definition with its objectives filled in."""
+        objectives = tuple(str(objective) for objective in self.cascade.goal.objectives)
+        return self.recipe.definition.model_copy(update={"objectives": objectives})
+
+
+def prepare(definition: StudyDefinition) -> Prepared:
+    """Find, build and check every component; raises `ConfigurationError` or `PluginError`, with nothing written."""
+    recipe = Recipe.of(definition)
+    cascade = recipe.cascade()
+    recipe.strategy(cascade)
+    executor, _ = _executor_of(definition.execution)
+    registry().load("executor", executor)
+    trackers = []
+    for spec in definition.trackers:
+        component, options = recipe.component("tracker", spec)
+        trackers.append(component(options))
+    cascade.task.split("train")
+    return Prepared(recipe, cascade, tuple(trackers))
+
+
+def run(
+    study: Study, prepared: Prepared, *, extra_trackers: Sequence[Tracker] = (), stopper: Stopper | None = None
+) -> StudyState:
+    """Run ``study`` to its end, or until ``stopper`` is requested, and return its state.
+
+    Raises:
+        LeaseHeld: another engine works on it.
+        StoreError: the store failed; what was committed is safe, and `automl resume` goes on from there.
+        AutomlError: a component broke its contract; the study is marked failed.
+    """
+    store, definition = study.store, prepared.recipe.definition
+    lease = store.acquire(study.record.id)
+    record = study.record
+    ledger = Ledger(
+        store,
+        lease,
+        record,
+        prepared.cascade.goal,
+        is_ordered=study.definition.execution.deterministic,
+        count_duplicates=definition.count_duplicates,
+    )
+    stop = stopper or Stopper()
+    watchers = Watchers([*extra_trackers, *prepared.trackers])
+    try:
+        with Heartbeat(store, lease):
+            store.set_state(lease, StudyState.RUNNING)
+            state, reason = _run(study, prepared, ledger, watchers, stop)
+    except (StoreError, LeaseLost):
+        raise
+    except BaseException as error:
+        is_stop = not isinstance(error, Exception)
+        state, reason = (StudyState.INTERRUPTED, "stopped at once") if is_stop else (StudyState.FAILED, str(error))
+        ledger.close(state, reason)
+        watchers.each(lambda tracker: tracker.study_finished(state, ledger.progress()))
+        raise
+    ledger.close(state, reason)
+    watchers.each(lambda tracker: tracker.study_finished(state, ledger.progress()))
+    return state
+
+
+def _run(
+    study: Study, prepared: Prepared, ledger: Ledger, watchers: Watchers, stopper: Stopper
+) -> tuple[StudyState, str]:
+    execution = prepared.recipe.definition.execution
+    slots = slots_of(execution)
+    name, options = _executor_of(execution)
+    component = registry().load("executor", name)
+    executor: Executor = component(parse_options(component, name, options))
+    engine = Engine(
+        study,
+        ledger,
+        prepared.recipe.strategy(prepared.cascade),
+        prepared.cascade,
+        executor,
+        capacity=len(slots.devices),
+        cache_keys=CacheKeys.of(prepared.recipe, prepared.cascade.task, slots.devices[0].split(":")[0]),
+        watchers=watchers,
+        stopper=stopper,
+        artifacts=artifacts_folder(study.store.url),
+    )
+    try:
+        executor.start(prepared.recipe, slots, engine.report, stopper.is_due)
+        return engine.run()
+    finally:
+        executor.stop()
+
+
+class Heartbeat:
+    """Renews a lease from a thread of its own, so that a long evaluation does not look like a dead engine."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        self._store, self._lease = store, lease
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="automl-heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        """Start beating."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop beating."""
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            try:
+                self._store.renew(self._lease)
+            except AutomlError as error:
+                log.debug("heartbeat: %s", error)
+        self._store.close_connection()
+
+
+def slots_of(execution: Execution) -> Slots:
+    """Return the devices, threads and limits that ``execution`` asks for on this machine."""
+    devices = execution.devices or _all_devices()
+    for device in devices:
+        if device.split(":")[0] not in ("cpu", "cuda", "mps", "xpu"):
+            raise ConfigurationError(f"unknown device {device!r}; write cpu, cuda:0, mps or xpu:0")
+    shared = tuple(devices[i % len(devices)] for i in range(execution.workers))
+    threads = execution.threads or max(1, _cores() // execution.workers)
+    return Slots(shared, threads, execution.timeout, execution.memory_limit)
+
+
+def artifacts_folder(url: str) -> Path:
+    """Return where a store keeps files: ``automl-artifacts`` beside a SQLite file, else in the working folder."""
+    parsed = make_url(url)
+    in_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    base = Path(str(parsed.database)).resolve().parent if in_file else Path.cwd()
+    return base / "automl-artifacts"
+
+
+def _executor_of(execution: Execution) -> tuple[str, dict[str, object]]:
+    needs_pool = execution.workers > 1 or execution.timeout or execution.memory_limit
+    return execution.executor or ("process_pool" if needs_pool else "in_process"), {}
+
+
+def _all_devices() -> tuple[str, ...]:
+    if not glob.glob("/dev/nvidia[0-9]*"):
+        return ("cpu",)
+    import torch
+
+    count = torch.cuda.device_count()
+    return tuple(f"cuda:{index}" for index in range(count)) or ("cpu",)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,290 @@
+"""Contract 1: the search space."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from numpy.random import default_rng
+
+from automl.architecture import Architecture
+from automl.decisions import (
+    Chooser,
+    Decision,
+    EnumeratingChooser,
+    RandomChooser,
+    RecordingChooser,
+    ReplayChooser,
+    Value,
+)
+from automl.errors import InvalidArchitecture
+from automl.options import Component
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from numpy.random import Generator
+    from torch import nn
+
+    from automl.task import Task
+
+B = TypeVar("B")
+
+_DRAWS = 10_000
+_PROBES = 1_000
+
+
+class SearchSpace(Component, ABC, Generic[B]):
+    """A set of architectures, described by one walk.
+
+    A subclass writes `decide`, which returns the space's **blueprint** ``B`` (a small frozen dataclass), and `build`.
+    Sampling, mutation, neighbours, enumeration and a graph of the decisions follow from the walk. A space whose networks
+    are graphs derives from `GraphSpace`, so that operators on graphs (shortest-edit-path crossover, canonical keys,
+    pictures) see the real structure.
+
+    A space holds its options and nothing else: its methods are functions of their arguments, may be called in any order
+    and from several processes, and draw randomness only from the generator they are handed.
+    """
+
+    kind: ClassVar[str] = "space"
+
+    @abstractmethod
+    def decide(self, choose: Chooser) -> B:
+        """Ask for the decisions of one walk and return its blueprint.
+
+        Raises:
+            InvalidArchitecture: the answers describe no member of the space; samplers then draw again.
+        """
+
+    @abstractmethod
+    def build(self, blueprint: B, task: Task) -> nn.Module:
+        """Return the network, freshly initialised from torch's current random state, on torch's current device.
+
+        The module takes ``(batch, *task.input_shape)`` and returns ``(batch, task.output_size)``.
+        """
+
+    def title(self, blueprint: B) -> str:
+        """Return one short line that tells a person what this architecture is."""
+        return str(blueprint)
+
+    def mutation_rates(self, decisions: list[Decision]) -> list[float]:
+        """Return the chance of each decision to change in `perturb`: by default one change on average per role."""
+        roles = [decision.role for decision in decisions]
+        return [1 / roles.count(role) for role in roles]
+
+    # What follows is derived from the walk.
+
+    def blueprint(self, architecture: Mapping[str, Value]) -> B:
+        """Replay ``architecture``; raises `InvalidArchitecture` when it is no member of this space."""
+        return self.decide(ReplayChooser(architecture))
+
+    def graph_of(self, architecture: Architecture) -> nx.DiGraph[Any]:
+        """Return the labelled DAG on which operators recombine; here one node per decision.
+
+        Nodes carry ``label`` (a string) and, for inputs, outputs and other fixed points, ``terminal=True``; edges may
+        carry ``label``.
+        """
+        from automl.graphs.decisions import decisions_graph
+
+        return decisions_graph(self.decisions(architecture), architecture)
+
+    def computed_graph_of(self, architecture: Architecture) -> nx.DiGraph[Any]:
+        """Return the DAG that the network really computes; two architectures are one when theirs are isomorphic."""
+        return self.graph_of(architecture)
+
+    def architecture_of(self, graph: nx.DiGraph[Any], rng: Generator) -> Architecture:
+        """Return an architecture of ``graph``, ties (as between topological orders) broken by ``rng``.
+
+        Raises:
+            InvalidArchitecture: the graph describes no member of the space. It is never repaired silently; decisions
+                that a child opens and neither parent has are drawn from ``rng``.
+        """
+        from automl.graphs.decisions import decisions_of
+
+        return self.record(ReplayChooser(decisions_of(graph), RandomChooser(rng)))
+
+    def validate(self, architecture: Architecture) -> Architecture:
+        """Return ``architecture`` in the walk's own order, without names that the walk does not ask for."""
+        return self.record(ReplayChooser(architecture))
+
+    def decisions(self, architecture: Architecture) -> list[Decision]:
+        """Return the decisions that the walk of ``architecture`` asks, in order."""
+        recorder = RecordingChooser(ReplayChooser(architecture))
+        self.decide(recorder)
+        return recorder.decisions
+
+    def key(self, architecture: Architecture) -> str:
+        """Return the canonical key: equal exactly when two architectures compute isomorphic labelled graphs.
+
+        128 bits of SHA-256 over an exact certificate, as 32 hexadecimal digits; the same in every process.
+        """
+        from automl.graphs.canonical import canonical_key
+
+        return canonical_key(self.computed_graph_of(architecture))
+
+    def sample(self, rng: Generator) -> Architecture:
+        """Draw an architecture: uniform answers, redrawn as a whole until valid.
+
+        Uniform over encodings, not over networks: a network with many encodings is drawn more often.
+        """
+        return self.walk(RandomChooser(rng))
+
+    def walk(self, chooser: Chooser) -> Architecture:
+        """Record a walk answered by ``chooser``, walking again while the answers are invalid."""
+        for _ in range(_DRAWS):
+            try:
+                return self.record(chooser)
+            except InvalidArchitecture as invalid:
+                reason = invalid
+        raise InvalidArchitecture(f"no valid architecture in {_DRAWS} walks; the last one: {reason}")
+
+    def mutate(self, architecture: Architecture, rng: Generator) -> Architecture:
+        """Change exactly one decision, chosen uniformly, to another answer; dependent decisions are redrawn.
+
+        Decisions that keep their name and accept their old answer keep it. Raises `InvalidArchitecture` when no
+        decision has a valid alternative.
+        """
+        decisions = [decision for decision in self.decisions(architecture) if decision.size > 1]
+        for _ in range(_DRAWS if decisions else 0):
+            decision = decisions[int(rng.integers(len(decisions)))]
+            value = _other_answer(decision, architecture[decision.name], rng)
+            changed = {**architecture, decision.name: value}
+            try:
+                return self.record(ReplayChooser(changed, RandomChooser(rng)))
+            except InvalidArchitecture:
+                continue
+        raise InvalidArchitecture(f"no decision of {architecture} can be changed")
+
+    def perturb(self, architecture: Architecture, rng: Generator) -> Architecture:
+        """Change each decision with the chance that `mutation_rates` gives it, at least one in all.
+
+        Redrawn as a whole until the result is valid and differs.
+        """
+        decisions = self.decisions(architecture)
+        rates = self.mutation_rates(decisions)
+        for _ in range(_DRAWS):
+            hits = [d for d, rate, u in zip(decisions, rates, rng.random(len(rates)), strict=True) if u < rate]
+            changes = {d.name: _other_answer(d, architecture[d.name], rng) for d in hits if d.size > 1}
+            if not changes:
+                continue
+            try:
+                return self.record(ReplayChooser({**architecture, **changes}, RandomChooser(rng)))
+            except InvalidArchitecture:
+                continue
+        return self.mutate(architecture, rng)
+
+    def reorder(self, architecture: Architecture, rng: Generator) -> Architecture:
+        """Return another encoding of the same graph, drawn through `graph_of` and `architecture_of`."""
+        return self.architecture_of(self.graph_of(architecture), rng)
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Yield every valid architecture that differs in one decision, in a fixed order.
+
+        Where a change opens new decisions, they take their first valid answers. Real intervals have no neighbours.
+        """
+        for decision in self.decisions(architecture):
+            if decision.kind == "real":
+                continue
+            for value in decision.answers():
+                if value == architecture[decision.name]:
+                    continue
+                changed = {**architecture, decision.name: value}
+                try:
+                    yield self.record(ReplayChooser(changed, _FirstChooser()))
+                except InvalidArchitecture:
+                    continue
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Yield architectures so that every canonical key appears at least once, in a fixed order.
+
+        The default yields every valid walk, repeats of a key included; spaces may skip repeats they can foresee.
+        """
+        odometer = EnumeratingChooser()
+        while True:
+            try:
+                yield self.record(odometer)
+            except InvalidArchitecture:
+                pass
+            if not odometer.advance():
+                return
+
+    def size(self) -> float:
+        """Return the number of walks, invalid ones included: an upper bound on the number of networks.
+
+        Exact where every walk has the same questions; otherwise Knuth's unbiased estimate from 1,000 random walks
+        (Estimating the efficiency of backtrack programs, 1975). Infinite when a decision is a real interval.
+        """
+        rng, total = default_rng(0), 0.0
+        for _ in range(_PROBES):
+            probe = _ProductChooser(rng)
+            with contextlib.suppress(InvalidArchitecture):
+                self.decide(probe)
+            total += probe.product
+        return total / _PROBES
+
+    def record(self, chooser: Chooser) -> Architecture:
+        """Record one walk answered by ``chooser``; raises `InvalidArchitecture`."""
+        recorder = RecordingChooser(chooser)
+        self.decide(recorder)
+        return Architecture.of(recorder.values)
+
+
+class GraphSpace(SearchSpace[B]):
+    """A space whose networks are graphs.
+
+    `graph`, `from_graph` and `encode` work on blueprints; everything that operators call follows from them.
+    """
+
+    @abstractmethod
+    def graph(self, blueprint: B) -> nx.DiGraph[Any]:
+        """Return the labelled DAG on which operators recombine (see `SearchSpace.graph_of`)."""
+
+    @abstractmethod
+    def from_graph(self, graph: nx.DiGraph[Any], rng: Generator) -> B:
+        """Return a blueprint of ``graph``; raises `InvalidArchitecture` (see `SearchSpace.architecture_of`)."""
+
+    @abstractmethod
+    def encode(self, blueprint: B) -> Mapping[str, Value]:
+        """Return the answers that make `decide` return ``blueprint``: the inverse of the walk."""
+
+    def computed_graph(self, blueprint: B) -> nx.DiGraph[Any]:
+        """Return the DAG that the network really computes: `graph` without the parts that do not reach the output."""
+        return self.graph(blueprint)
+
+    def graph_of(self, architecture: Architecture) -> nx.DiGraph[Any]:
+        """Return `graph` of the architecture's blueprint."""
+        return self.graph(self.blueprint(architecture))
+
+    def computed_graph_of(self, architecture: Architecture) -> nx.DiGraph[Any]:
+        """Return `computed_graph` of the architecture's blueprint."""
+        return self.computed_graph(self.blueprint(architecture))
+
+    def architecture_of(self, graph: nx.DiGraph[Any], rng: Generator) -> Architecture:
+        """Return the architecture of `from_graph`'s blueprint."""
+        return self.record(ReplayChooser(self.encode(self.from_graph(graph, rng))))
+
+
+class _FirstChooser(Chooser):
+    """Gives every decision its first answer."""
+
+    def answer(self, decision: Decision) -> Value:
+        return decision.low if decision.kind == "real" else next(decision.answers())
+
+
+class _ProductChooser(RandomChooser):
+    """Answers at random and multiplies the numbers of answers along the way."""
+
+    def __init__(self, rng: Generator) -> None:
+        super().__init__(rng)
+        self.product = 1.0
+
+    def answer(self, decision: Decision) -> Value:
+        self.product *= decision.size
+        return super().answer(decision)
+
+
+def _other_answer(decision: Decision, current: Value, rng: Generator) -> Value:
+    while (value := decision.draw(rng)) == current:
+        pass
+    return value

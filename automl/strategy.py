@@ -1,0 +1,80 @@
+"""Contract 2: the strategy, a fold over finished trials."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from automl.architecture import Architecture
+from automl.objectives import Goal
+from automl.options import Component
+from automl.space import SearchSpace
+from automl.trial import Trial
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a strategy is told about the study, once.
+
+    Attributes:
+        space: where to search.
+        goal: objectives and constraints.
+        trials: the budget in trials when the study began, if it has one; extending a study does not change it, so that
+            defaults that follow the budget stay what they were.
+        seed: the study's seed, for components that want a seed rather than a generator.
+    """
+
+    space: SearchSpace[Any]
+    goal: Goal
+    trials: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An architecture to evaluate.
+
+    Attributes:
+        architecture: a member of the space.
+        fidelity: how thoroughly, in the unit of the last evaluator (epochs); ``None`` is the full evaluation.
+        note: anything JSON-able worth keeping with the trial: operator, parents, acquisition value.
+    """
+
+    architecture: Architecture
+    fidelity: float | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Strategy(Component, ABC):
+    """Proposes architectures and learns from finished trials.
+
+    Contract:
+
+    * The state is a function of the told trials, in order, and of nothing else. Re-telling them rebuilds it exactly;
+      that is how a study resumes. Nothing is pickled.
+    * `ask` changes nothing: all randomness comes from ``rng``, which the engine derives from the study's seed and the
+      number of the ask, and what is on its way is in ``pending``. Asked twice alike, it answers twice alike.
+    * `tell` is called once per trial, in the told order, duplicates and failures included, and from one thread.
+    * ``None`` from `ask` means "nothing to propose before something pending is told"; with nothing pending it ends the
+      study.
+    """
+
+    kind: ClassVar[str] = "strategy"
+    is_multi_objective: ClassVar[bool] = False
+
+    def __init__(self, problem: Problem, options: Any = None) -> None:
+        super().__init__(options)
+        self.problem = problem
+
+    @abstractmethod
+    def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal | None:
+        """Return the next proposal; ``pending`` are the asked and not yet told trials, in the order of asking."""
+
+    @abstractmethod
+    def tell(self, trial: Trial) -> None:
+        """Learn from a trial in a final state."""

@@ -1,0 +1,161 @@
+"""Contract 4: the task: data, loss and metric.
+
+A task owns its data. Everything is loaded when first asked for, once per process; what fits is kept in memory, and moved
+to a device once (`automl.task.TensorSplit.to`). Splits are drawn once, with the task's own seed, so that every study
+and every process sees the same ones. The **test split is never seen by a search**: the engine hands evaluators a task on
+which `seal` was called, and from then on asking for it raises `TestSplitSealed`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
+
+from automl.errors import TestSplitSealed
+from automl.options import Component
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+SplitName: TypeAlias = Literal["train", "validation", "test"]
+TaskKind: TypeAlias = Literal["classification", "regression"]
+
+
+class Split(Protocol):
+    """One part of a task's data, as an iterable of batches."""
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    def batches(
+        self, batch_size: int, device: torch.device, *, shuffle: torch.Generator | None = None, drop_last: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield ``(inputs, targets)`` on ``device``; in a fresh order drawn from the CPU generator ``shuffle``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSplit:
+    """A split held in memory: ``inputs`` of shape ``(examples, *input_shape)`` and ``targets`` of ``(examples,)``.
+
+    Targets are class indices (int64) in classification and values (float32) in regression.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> TensorSplit:
+        """Return the split on ``device``."""
+        return TensorSplit(self.inputs.to(device), self.targets.to(device))
+
+    def batches(
+        self, batch_size: int, device: torch.device, *, shuffle: torch.Generator | None = None, drop_last: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches by indexing; nothing is copied from the host when the split is on ``device`` already."""
+        import torch
+
+        count = len(self)
+        order = torch.randperm(count, generator=shuffle).to(self.inputs.device) if shuffle is not None else None
+        end = count - count % batch_size if drop_last and count >= batch_size else count
+        for start in range(0, end, batch_size):
+            stop = min(start + batch_size, end)
+            picked = slice(start, stop) if order is None else order[start:stop]
+            yield self.inputs[picked].to(device), self.targets[picked].to(device)
+
+
+class Task(Component, ABC):
+    """Data, loss and metric of one learning problem.
+
+    Subclasses set ``input_shape``, ``output_size`` and ``task_kind`` no later than the first access to them (properties
+    may load the data for it), and write `load`. Raises `TaskError` when the data are missing or unusable.
+    """
+
+    kind: ClassVar[str] = "task"
+
+    _sealed: bool = False
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input without the batch axis; images are ``(channels, height, width)``."""
+
+    @property
+    @abstractmethod
+    def output_size(self) -> int:
+        """Number of outputs: classes, or regression targets."""
+
+    @property
+    def task_kind(self) -> TaskKind:
+        """What is learnt; ``classification`` unless overridden."""
+        return "classification"
+
+    @property
+    def is_image(self) -> bool:
+        """Whether inputs are images, so that flips, crops and convolutions make sense."""
+        return len(self.input_shape) == 3
+
+    @property
+    def horizontal_flip(self) -> bool:
+        """Whether a mirrored image means the same thing; digits and letters say no."""
+        return self.is_image
+
+    @abstractmethod
+    def load(self, split: SplitName) -> Split:
+        """Return a split, normalised and ready for the network. Called at most once per split and process."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a stable hash of the data and of every option that changes what `load` returns."""
+
+    def split(self, name: SplitName) -> Split:
+        """Return a split, loading it on first use.
+
+        Raises:
+            TestSplitSealed: the task is sealed and ``name`` is ``"test"``.
+        """
+        if name == "test" and self._sealed:
+            raise TestSplitSealed("a search may not see the test split; it is for the final report only")
+        loaded: dict[SplitName, Split] = self.__dict__.setdefault("_loaded", {})
+        if name not in loaded:
+            loaded[name] = self.load(name)
+        return loaded[name]
+
+    def seal(self) -> Task:
+        """Forbid the test split from now on, and return the task."""
+        self._sealed = True
+        return self
+
+    def loss(self, outputs: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Return the mean training loss: cross-entropy, or squared error in regression."""
+        from torch.nn import functional
+
+        if self.task_kind == "classification":
+            return functional.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
+        return functional.mse_loss(outputs.reshape(targets.shape), targets)
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> Mapping[str, float]:
+        """Return metrics of all outputs of a split: ``accuracy`` (0 to 1), or ``rmse`` and ``r2``; and ``loss``."""
+        loss = float(self.loss(outputs, targets))
+        if self.task_kind == "classification":
+            return {"accuracy": float((outputs.argmax(1) == targets).double().mean()), "loss": loss}
+        errors = (outputs.reshape(targets.shape) - targets).double()
+        spread = float((targets.double() - targets.double().mean(0)).square().mean())
+        mean_square = float(errors.square().mean())
+        return {"rmse": mean_square**0.5, "r2": 1 - mean_square / spread if spread else 0.0, "loss": loss}
+
+
+def digest_of(*parts: bytes | str) -> str:
+    """Return 32 hexadecimal digits of SHA-256 over ``parts``, each preceded by its length."""
+    state = hashlib.sha256()
+    for part in parts:
+        block = part.encode() if isinstance(part, str) else part
+        state.update(len(block).to_bytes(8, "big"))
+        state.update(block)
+    return state.hexdigest()[:32]

@@ -1,0 +1,50 @@
+"""Trackers: components that follow a study through its life (the MLflow mirror, the progress display).
+
+A tracker only watches. It is called from the engine's thread, must return quickly, and cannot change a study: the first
+exception a tracker raises is reported, after which that tracker is left alone and the study goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from automl.options import Component
+from automl.trial import Trial
+
+if TYPE_CHECKING:
+    from automl.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a study stands: its budget, what it has spent, and its best trials (the Pareto front, if several goals)."""
+
+    trials: int
+    trials_budget: int | None
+    elapsed: float
+    time_budget: float | None
+    counts: Mapping[str, int]
+    best: Sequence[Trial]
+
+
+class Tracker(Component):
+    """Follows a study. Override what you need; every method does nothing by default."""
+
+    kind: ClassVar[str] = "tracker"
+
+    def study_started(self, study: Study, progress: Progress) -> None:
+        """A study starts, or goes on. ``study`` reads from the store and may be kept."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """A trial was written to the store and is about to run."""
+
+    def trial_reported(self, trial: Trial, step: int, metrics: Mapping[str, float]) -> None:
+        """A running trial reported intermediate metrics."""
+
+    def trial_finished(self, trial: Trial, progress: Progress) -> None:
+        """A trial was told: its result is committed and the strategy has learnt of it."""
+
+    def study_finished(self, state: str, progress: Progress) -> None:
+        """The study ended or was interrupted; the last call."""

@@ -1,0 +1,15 @@
+"""Run `automl` from a checkout that is not installed: `python cli.py search …`."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+# At import, not under the guard below: a spawned worker imports this file and needs the same path.
+for _root, _package in (("plugins", "automl_plugins"), ("search_spaces", "automl_spaces")):
+    if find_spec(_package) is None:
+        sys.path.insert(0, str(Path(__file__).resolve().parent / _root))
+
+if __name__ == "__main__":
+    from automl.cli import main
+
+    sys.exit(main())

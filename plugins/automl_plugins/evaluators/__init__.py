@@ -1,0 +1,1 @@
+"""Evaluators that ship with automl: one module per evaluator."""

@@ -1,0 +1,128 @@
+"""Evaluator ``train``: train the candidate and report how well it does on the validation split."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import nn
+
+from automl import Candidate, ConfigurationError, Context, Evaluator, Metric, Split, SplitName, Task
+from automl_plugins.evaluators._checkpoint import Checkpoint
+from automl_plugins.evaluators._training import Run, Settings, TrainOptions, train_epoch, validate
+
+_SAVE_EVERY_SECONDS = 60.0
+
+_CLASSIFICATION = (Metric("val_accuracy", "max", doc="Share of validation examples classified rightly."),)
+_REGRESSION = (
+    Metric("val_rmse", "min", doc="Root mean square error on the validation split, in the task's unit."),
+    Metric("val_r2", "max", doc="Coefficient of determination on the validation split."),
+)
+_ALWAYS = (
+    Metric("val_loss", "min", doc="Mean loss on the validation split."),
+    Metric("train_loss", "min", doc="Mean loss over the last epoch of training."),
+    Metric(
+        "train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True
+    ),
+)
+
+
+@runtime_checkable
+class _Movable(Protocol):
+    """A split that can be put on a device as a whole."""
+
+    def to(self, device: torch.device) -> Split:
+        """Return the split on ``device``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network, on the context's device and in evaluation mode, and its metrics."""
+
+    network: nn.Module
+    metrics: Mapping[str, float]
+
+
+class Train(Evaluator):
+    """Train the network from scratch and report its validation metrics after the last epoch.
+
+    The fidelity is a number of epochs out of ``epochs``. The learning rate follows the schedule of all
+    ``epochs`` whatever the fidelity, so that the first rungs of a promoted candidate are the beginning of its
+    full run: it goes on from its checkpoint, and ends as if it had never stopped. Weights, order of examples,
+    augmentation and dropout derive from the context's seed; on a CPU, with one number of threads, the result
+    is the same to the last bit.
+
+    >>> Train(TrainOptions(epochs=3)).options.optimizer
+    'adamw'
+    """
+
+    Options = TrainOptions
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self._moved: dict[tuple[str, SplitName], tuple[Task, Split]] = {}
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        own = _CLASSIFICATION if task.task_kind == "classification" else _REGRESSION
+        return own + _ALWAYS
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        return self.fit(candidate, context).metrics
+
+    def fit(self, candidate: Candidate, context: Context) -> Fitted:
+        """Train as `evaluate` does, and return the network too.
+
+        Raises:
+            TrainingDiverged: a loss became infinite or not a number.
+            ConfigurationError: the fidelity is beyond ``epochs``.
+        """
+        epochs = self._epochs(context)
+        device = torch.device(context.device)
+        train = self._split(context.task, "train", device)
+        validation = self._split(context.task, "validation", device)
+        settings = Settings.of(self.options, context, len(train))
+        run = Run.start(candidate.build(context.task, context.seed), settings)
+        checkpoint = Checkpoint.of(candidate, self.options, context)
+        if checkpoint is not None:
+            checkpoint.restore(run, epochs)
+        saved_at = time.monotonic()
+        found = validate(run, validation, settings, context) if run.epoch == epochs else {}
+        while run.epoch < epochs:
+            train_epoch(run, train, settings, context)
+            is_last = run.epoch == epochs
+            is_looked_at = is_last or run.epoch % self.options.evaluate_every == 0
+            found = validate(run, validation, settings, context) if is_looked_at else {}
+            if checkpoint is not None and (is_last or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS):
+                checkpoint.save(run)
+                saved_at = time.monotonic()
+            context.report(run.epoch, {"train_loss": run.train_loss, **found})
+        run.network.eval()
+        reached = {**found, "train_loss": run.train_loss, "train_time": run.seconds}
+        return Fitted(
+            run.network, {metric.name: reached[metric.name] for metric in self.metrics(context.task)}
+        )
+
+    def _epochs(self, context: Context) -> int:
+        """Return the number of epochs that the context's fidelity asks for."""
+        if context.fidelity is None:
+            return int(self.options.epochs)
+        if not 0 < context.fidelity <= self.options.epochs:
+            raise ConfigurationError(
+                f"`fidelity` must be above 0 and at most `train.epochs` = {self.options.epochs}, "
+                f"but got {context.fidelity:g}; change one of the two"
+            )
+        return max(1, round(context.fidelity))
+
+    def _split(self, task: Task, name: SplitName, device: torch.device) -> Split:
+        """Return a split, moved to ``device`` once if it can be; it stays there for the next candidate."""
+        split = task.split(name)
+        if device.type == "cpu" or not isinstance(split, _Movable):
+            return split
+        owner, moved = self._moved.get((str(device), name), (None, split))
+        if owner is not task:
+            moved = split.to(device)
+            self._moved[str(device), name] = (task, moved)
+        return moved

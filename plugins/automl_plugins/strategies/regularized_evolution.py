@@ -1,0 +1,55 @@
+"""Strategy ``regularized_evolution``: aging evolution by tournament and mutation [1].
+
+A queue of ``population_size`` architectures starts at random. Each step draws ``tournament_size`` members, mutates the
+best of them by one decision, and appends the child; the oldest leaves.
+
+[1] Real, Aggarwal, Huang and Le. Regularized evolution for image classifier architecture search. AAAI 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from numpy.random import Generator
+from pydantic import Field
+
+from automl import BaseOptions, Problem, Proposal, Strategy, Trial
+from automl_plugins.strategies._population import Population, population_size
+
+
+class RegularizedEvolution(Strategy):
+    """Mutate the best of a random few; the oldest member dies, not the worst."""
+
+    is_multi_objective = True
+    paper = "Real et al. Regularized evolution for image classifier architecture search. AAAI 2019."
+
+    class Options(BaseOptions):
+        """Options of regularized evolution."""
+
+        population_size: Annotated[int, Field(ge=1)] | None = None
+        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published: 100."""
+        tournament_size: Annotated[int, Field(ge=1)] | None = None
+        """Members drawn for a tournament. By default a third of the population, at most 10. Published: 25 of 100."""
+        replace: bool = True
+        """Draw the members of a tournament with replacement, as the published benchmark code does."""
+
+    options: Options
+
+    def __init__(self, problem: Problem, options: Any = None) -> None:
+        super().__init__(problem, options)
+        size = self.options.population_size or population_size(problem.trials)
+        self.population = Population(size)
+        self.tournament_size = self.options.tournament_size or min(10, max(2, size // 3))
+
+    def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
+        """Return a random architecture at first, then a mutated tournament winner."""
+        if self.population.is_founding(len(pending)):
+            return Proposal(self.problem.space.sample(rng), note={"operator": "random"})
+        parent = self.population.tournament(self.tournament_size, rng, replace=self.options.replace)
+        child = self.problem.space.mutate(parent.architecture, rng)
+        return Proposal(child, note={"operator": "mutation", "parents": [parent.number]})
+
+    def tell(self, trial: Trial) -> None:
+        """Append the trial; the oldest leaves."""
+        self.population.add(trial)

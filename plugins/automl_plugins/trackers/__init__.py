@@ -1,0 +1,1 @@
+"""Bundled trackers: components that watch a study and never slow it."""

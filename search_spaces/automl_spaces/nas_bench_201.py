@@ -1,0 +1,197 @@
+"""Cells of four nodes with an operation on each of the six edges: NAS-Bench-201 [1, 2].
+
+The walk asks for the operation of each edge in the order of the published tables: 0→1, 0→2, 1→2, 0→3, 1→3,
+2→3. All 15,625 answers are valid, cells whose output no input reaches included.
+
+What makes two cells one (`NasBench201.computed_graph`): the graph of the operations that the network
+executes. Edges ``none`` and whatever pooling they starve are dropped, and skips are passed through, sums
+flattened, so that node numbers and detours do not matter. Merged cells have the same parameters and compute
+the same function, exactly:
+
+* a shared operation stays shared: ``c + c`` is not ``c + c'`` with two convolutions of their own;
+* a convolution of nothing still gives the bias of its batch normalisation, and is kept;
+* a convolution that the output does not depend on still counts in the published numbers of parameters, so it
+  is kept, as a node without edges; it is built but never executed.
+
+Deviations from [1]: the network is smaller unless ``channels=16, cells_per_stage=5`` is set, and small images
+are halved less often.
+
+[1] Dong and Yang. NAS-Bench-201: Extending the scope of reproducible neural architecture search. 2020.
+[2] Dong et al. NATS-Bench: Benchmarking NAS algorithms for architecture topology and size. 2021. (Its topology
+    space.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import networkx as nx
+from pydantic import Field
+
+from automl import BaseOptions, Chooser, GraphSpace, InvalidArchitecture, Value
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from torch import nn
+
+    from automl import Task
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+NODES = ("input", "node_1", "node_2", "output")
+
+_NAMES = tuple(f"edge_{source}_{target}" for source, target in EDGES)
+_OFFICIAL = re.compile(r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|")
+
+
+class NasBench201Options(BaseOptions):
+    """Options of `NasBench201`. The network of [1] has ``channels=16`` and ``cells_per_stage=5``."""
+
+    channels: int = Field(default=8, ge=1)
+    """Channels of the first of the three stages; they double from stage to stage. Published: 16."""
+
+    cells_per_stage: int = Field(default=1, ge=1, le=20)
+    """Equal cells in each stage. Published: 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The operations of the six edges, in the order of `EDGES`.
+
+    >>> Cell.parse("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|").operations[3]
+    'skip_connect'
+    """
+
+    operations: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Cell:
+        """Return the cell of an official string; raises `InvalidArchitecture` when it is none."""
+        match = _OFFICIAL.fullmatch(text)
+        if match is None or not set(match.groups()) <= set(OPERATIONS):
+            raise InvalidArchitecture(
+                f"{text!r} is no cell of NAS-Bench-201; write |a~0|+|b~0|c~1|+|d~0|e~1|f~2| with operations "
+                f"among {', '.join(OPERATIONS)}"
+            )
+        return cls(cast("tuple[str, ...]", match.groups()))
+
+    def __str__(self) -> str:
+        """Return the official string."""
+        a, b, c, d, e, f = self.operations
+        return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+
+
+class NasBench201(GraphSpace[Cell]):
+    """Cells of four nodes with an operation on each of six edges, stacked into a convolutional network.
+
+    >>> space = NasBench201()
+    >>> skip = Cell(("none", "none", "none", "skip_connect", "none", "none"))
+    >>> detour = Cell(("skip_connect", "none", "none", "none", "skip_connect", "none"))
+    >>> space.computed_graph(skip).edges == space.computed_graph(detour).edges
+    True
+    """
+
+    paper: ClassVar[str] = "Dong and Yang. NAS-Bench-201. 2020."
+    Options: ClassVar[type[BaseOptions]] = NasBench201Options
+
+    def decide(self, choose: Chooser) -> Cell:
+        """Ask for the operation of each edge."""
+        return Cell(tuple([choose.categorical(name, OPERATIONS, role="operation") for name in _NAMES]))
+
+    def encode(self, blueprint: Cell) -> Mapping[str, Value]:
+        """Return the operations by the name of their edge."""
+        return dict(zip(_NAMES, blueprint.operations, strict=True))
+
+    def build(self, blueprint: Cell, task: Task) -> nn.Module:
+        """Return the network for images of any size.
+
+        Raises:
+            ConfigurationError: the task's inputs are no images.
+        """
+        from automl_spaces.ops.edge_cell import edge_cell_network
+
+        operations = dict(zip(EDGES, blueprint.operations, strict=True))
+        options = self.options
+        return edge_cell_network(
+            operations, len(NODES), options.channels, options.cells_per_stage, task, "nas_bench_201"
+        )
+
+    def title(self, blueprint: Cell) -> str:
+        """Return the official string."""
+        return str(blueprint)
+
+    def graph(self, blueprint: Cell) -> nx.DiGraph[Any]:
+        """Return the four nodes, all terminals, with the operations on the edges and no edge for ``none``."""
+        graph: nx.DiGraph[Any] = nx.DiGraph()
+        for node, label in enumerate(NODES):
+            graph.add_node(node, label=label, terminal=True)
+        for (source, target), operation in zip(EDGES, blueprint.operations, strict=True):
+            if operation != "none":
+                graph.add_edge(source, target, label=operation)
+        return graph
+
+    def from_graph(self, graph: nx.DiGraph[Any], rng: Generator) -> Cell:
+        """Return the cell of a graph of `graph`'s form; a missing edge is ``none``, and nothing is drawn.
+
+        Raises:
+            InvalidArchitecture: the nodes are not the four terminals, or an edge is none of the six, or has an
+                unknown operation.
+        """
+        labels = {node: str(attributes.get("label")) for node, attributes in graph.nodes(data=True)}
+        if sorted(labels.values()) != sorted(NODES):
+            found = ", ".join(sorted(labels.values()))
+            raise InvalidArchitecture(f"a cell has the nodes {', '.join(NODES)}, but the graph has {found}")
+        places = {node: NODES.index(label) for node, label in labels.items()}
+        operations = dict.fromkeys(EDGES, "none")
+        for source, target, attributes in graph.edges(data=True):
+            edge, operation = (places[source], places[target]), str(attributes.get("label"))
+            if edge not in operations or operation not in OPERATIONS:
+                raise InvalidArchitecture(
+                    f"edges go to a later node of {', '.join(NODES)} and are one of {', '.join(OPERATIONS)}, "
+                    f"but found {operation!r} from {labels[source]} to {labels[target]}"
+                )
+            operations[edge] = operation
+        return Cell(tuple(operations.values()))
+
+    def computed_graph(self, blueprint: Cell) -> nx.DiGraph[Any]:
+        """Return the executed operations as nodes, each fed by the terms of the sum that it reads.
+
+        Terminals are ``input`` and ``output``. The label of an edge is how often the term occurs in the sum,
+        if more than once. A convolution that does not reach the output is a node without edges.
+        """
+        sums: list[Counter[str]] = [Counter({"input": 1}), Counter(), Counter(), Counter()]
+        read: dict[str, Counter[str]] = {}
+        labels: dict[str, str] = {}
+        for name, (source, target), operation in zip(_NAMES, EDGES, blueprint.operations, strict=True):
+            if operation == "skip_connect":
+                sums[target].update(sums[source])
+            elif "conv" in operation or (operation != "none" and sums[source]):
+                labels[name], read[name] = operation, sums[source]
+                sums[target][name] = 1
+        return _operation_graph(labels, {**read, "output": sums[-1]})
+
+
+def _operation_graph(labels: Mapping[str, str], read: Mapping[str, Counter[str]]) -> nx.DiGraph[Any]:
+    """Return the graph of the operations that reach the output and of all convolutions.
+
+    ``read`` are the terms that each operation, and the output, reads.
+    """
+    live, waiting = {"output"}, ["output"]
+    while waiting:
+        feeding = set(read.get(waiting.pop(), ())) - live
+        live |= feeding
+        waiting.extend(feeding)
+    graph: nx.DiGraph[Any] = nx.DiGraph()
+    graph.add_node("input", label="input", terminal=True)
+    for name, label in labels.items():
+        if name in live or "conv" in label:
+            graph.add_node(name, label=label)
+    graph.add_node("output", label="output", terminal=True)
+    for name in [name for name in read if name in live]:
+        for term, count in read[name].items():
+            graph.add_edge(term, name, label=str(count) if count > 1 else "")
+    return graph

@@ -1,0 +1,1 @@
+"""Building blocks of networks, shared by the search spaces."""

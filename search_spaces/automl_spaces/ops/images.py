@@ -1,0 +1,51 @@
+"""What every convolutional network needs to know about its input, and the layers at its two ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from automl import ConfigurationError
+
+if TYPE_CHECKING:
+    from automl import Task
+
+SMALLEST_SIDE = 4
+
+
+def image_shape(task: Task, space: str) -> tuple[int, int, int]:
+    """Return ``(channels, height, width)`` of the task's images.
+
+    Raises:
+        ConfigurationError: the inputs are no images.
+    """
+    if not task.is_image:
+        raise ConfigurationError(
+            f"space {space!r} builds networks for images of shape (channels, height, width), but the task's "
+            f"inputs have shape {tuple(task.input_shape)}\n  choose an image task or another space"
+        )
+    channels, height, width = task.input_shape
+    return channels, height, width
+
+
+def can_halve(height: int, width: int) -> bool:
+    """Say whether halving keeps both sides at `SMALLEST_SIDE` pixels or more.
+
+    Published networks halve 32 by 32 images twice, to 8 by 8. Smaller images are halved as long as a 3 by 3
+    kernel still sees something other than padding.
+    """
+    return min(height, width) // 2 >= SMALLEST_SIDE
+
+
+class GlobalAverage(nn.Module):
+    """Mean over the pixels: ``(batch, channels, height, width)`` to ``(batch, channels)``.
+
+    >>> import torch
+    >>> GlobalAverage()(torch.ones(2, 3, 8, 8)).shape
+    torch.Size([2, 3])
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the means."""
+        return images.mean((2, 3))

@@ -1,0 +1,170 @@
+"""Small components for tests, addressed as ``automl_fakes:Name``; importable in worker processes through PYTHONPATH."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from automl import (
+    BaseOptions,
+    Candidate,
+    Chooser,
+    Context,
+    Evaluator,
+    EvaluatorOptions,
+    Metric,
+    Pruned,
+    SearchSpace,
+    Task,
+)
+from pydantic import Field
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """Widths of the hidden layers and their activation."""
+
+    widths: tuple[int, ...]
+    activation: str
+
+
+class MlpSpace(SearchSpace[Mlp]):
+    """Conditional: the number of widths depends on the depth. 3 + 9 + 27 walks times two activations."""
+
+    class Options(BaseOptions):
+        """Options."""
+
+        depth: Annotated[int, Field(ge=1, le=8)] = 3
+        """Most hidden layers."""
+
+    options: Options
+
+    def decide(self, choose: Chooser) -> Mlp:
+        depth = choose.integer("depth", 1, self.options.depth)
+        widths = tuple(choose.categorical(f"width_{i}", (16, 32, 64), role="width") for i in range(depth))
+        return Mlp(widths, choose.categorical("activation", ("relu", "gelu")))
+
+    def build(self, blueprint: Mlp, task: Task):
+        from torch import nn
+
+        layers: list[nn.Module] = [nn.Flatten()]
+        size = math.prod(task.input_shape)
+        for width in blueprint.widths:
+            layers += [nn.Linear(size, width), nn.ReLU() if blueprint.activation == "relu" else nn.GELU()]
+            size = width
+        return nn.Sequential(*layers, nn.Linear(size, task.output_size))
+
+
+class MixedSpace(SearchSpace[dict]):
+    """One decision of every kind."""
+
+    def decide(self, choose: Chooser) -> dict:
+        return {
+            "kind": choose.categorical("kind", ("a", "b", None, True, 1.5)),
+            "count": choose.integer("count", 1, 100, log=True),
+            "rate": choose.real("rate", 1e-4, 1.0, log=True),
+            "parent": choose.index("parent", 4),
+            "inputs": choose.subset("inputs", 4, smallest=1, largest=3),
+            "many": choose.subset("many", 12, smallest=1),
+        }
+
+    def build(self, blueprint: dict, task: Task):
+        from torch import nn
+
+        return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(task.input_shape), task.output_size))
+
+
+class Landscape(Evaluator):
+    """A deterministic score from the canonical key: rugged, cheap, and nothing to do with networks."""
+
+    class Options(EvaluatorOptions):
+        """Options."""
+
+        seconds: float = 0.0
+        """Sleep before the answer, longer for some keys than for others."""
+
+    options: Options
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return (Metric("score", "max"), Metric("size", "min"))
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        number = int(candidate.key[:8], 16)
+        if self.options.seconds:
+            time.sleep(self.options.seconds * (number % 7) / 3)
+        for step in range(3):
+            context.report(step, {"loss": number % 1000 / (step + 1)})
+        return {"score": number % 100_003 / 100_003, "size": float(len(candidate.architecture))}
+
+
+class Seeded(Evaluator):
+    """A noisy score that depends on the evaluation seed."""
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return (Metric("score", "max"),)
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        return {"score": float(np.random.Generator(np.random.PCG64(context.seed)).random())}
+
+
+class Trouble(Evaluator):
+    """Misbehaves in the way that the option names, for about half of the candidates; the others are fine."""
+
+    class Options(EvaluatorOptions):
+        """Options."""
+
+        way: Literal["raise", "nan", "hang", "segfault", "exit", "sysexit", "memory", "kill", "prune", "text", "none"]
+        """What goes wrong."""
+        marker: str = ""
+        """A file that is appended to at every evaluation."""
+
+    options: Options
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return (Metric("score", "max"),)
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        number = int(candidate.key[:8], 16)
+        if self.options.marker:
+            with Path(self.options.marker).open("a") as file:
+                file.write(candidate.key + "\n")
+        if number % 2:
+            return {"score": number % 1000 / 1000}
+        return _misbehave(self.options.way, context)
+
+
+def _misbehave(way: str, context: Context) -> Mapping[str, float]:
+    match way:
+        case "raise":
+            raise ValueError("this candidate is no good")
+        case "nan":
+            return {"score": math.nan}
+        case "text":
+            return {"score": "high"}
+        case "hang":
+            while True:
+                time.sleep(0.05)
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            os._exit(3)
+        case "sysexit":
+            sys.exit(5)
+        case "memory":
+            blocks = []
+            while True:
+                blocks.append(np.ones(2**22))
+        case "prune":
+            context.report(0, {"score": 0.1})
+            raise Pruned("not promising")
+    return {"score": 0.5}
