@@ -1,7 +1,8 @@
 """Cache keys: when are two evaluations the same, so that the store can answer the second.
 
-They are when the network is (canonical key, under the same space and options), and so are the task's data, the evaluators
-with their options and versions, the constraints (which end a cascade early), the fidelity, the seed and the kind of device.
+They are when the network is (canonical key, under the same space and options), and so are the task's data, the
+evaluators with their options and versions, the constraints (which end a cascade early), the fidelity, the seed and the
+kind of device.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Conditions on metrics: ``params <= 5e5``. Constraints and rejection rules are written in them.
 
-The grammar is ``METRIC OPERATOR NUMBER`` with ``<``, ``<=``, ``>``, ``>=``, ``==`` or ``!=``. Nothing is evaluated as code.
+The grammar is ``METRIC OPERATOR NUMBER`` with ``<``, ``<=``, ``>``, ``>=``, ``==`` or ``!=``. Nothing is evaluated as
+code.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Condition:
         return self.metric in metrics and _OPERATORS[self.comparison](metrics[self.metric], self.bound)
 
     def violation(self, metrics: Mapping[str, float]) -> float:
-        """Return by how much the condition is missed, relative to the bound: 0 when it holds, ``inf`` without a value."""
+        """Return how far the condition is missed, relative to the bound: 0 when it holds, ``inf`` without a value."""
         if self.holds(metrics):
             return 0.0
         value = metrics.get(self.metric, math.nan)

@@ -50,13 +50,14 @@ class Execution(_Part):
     """Where and how evaluations run. It may be changed when a study is resumed."""
 
     executor: str | None = None
-    """Name of the executor; by default `in_process`, or `process_pool` for several workers, a timeout or a memory limit."""
+    """Name of the executor; by default `in_process`, or `process_pool` for several workers, a timeout or a memory
+    limit."""
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
     """Evaluations at a time."""
     devices: tuple[str, ...] = ()
     """Torch devices, shared out to the workers in turn; by default every CUDA device, else the CPU."""
     threads: Annotated[int, Field(ge=1)] | None = None
-    """CPU threads of each worker; by default the cores shared out equally."""
+    """CPU threads of each worker; by default the cores but one, shared out equally."""
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds after which a trial fails."""
     memory_limit: Annotated[float, Field(gt=0)] | None = None

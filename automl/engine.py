@@ -143,8 +143,8 @@ class Engine:
     def _advance(self) -> None:
         """Tell and ask until only a result can move the study on.
 
-        As they come: everything finished is told before the next ask. In order: the window is filled first, then exactly
-        one trial is told, so that what each ask has seen does not depend on how long anything took.
+        As they come: everything finished is told before the next ask. In order: the window is filled first, then
+        exactly one trial is told, so that what each ask has seen does not depend on how long anything took.
         """
         while True:
             if self._is_ordered and self._ask_one():
@@ -186,7 +186,8 @@ class Engine:
         seed, pending = self._definition.seed, self._ledger.pending
         proposal = isolated(lambda: self._strategy.ask(derive_rng(seed, "ask", number), pending))
         if isinstance(proposal, Exception):
-            raise StrategyError(f"strategy {self._definition.strategy.name!r} failed in ask: {proposal!r}") from proposal
+            name = self._definition.strategy.name
+            raise StrategyError(f"strategy {name!r} failed in ask: {proposal!r}") from proposal
         if proposal is None:
             self._end = None if pending else StudyState.COMPLETED
             return None

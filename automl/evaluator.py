@@ -34,7 +34,7 @@ class Metric:
 
 
 class Candidate:
-    """An architecture on its way through the cascade. The blueprint is decoded and the key computed once, when needed."""
+    """An architecture on its way through the cascade; its blueprint and key are made once, when needed."""
 
     def __init__(self, space: SearchSpace[Any], architecture: Architecture) -> None:
         self.space = space
@@ -55,7 +55,7 @@ class Candidate:
         import torch
 
         with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(seed)
+            torch.set_rng_state(torch.Generator().manual_seed(seed).get_state())
             return self.space.build(self.blueprint, task)
 
 
@@ -96,8 +96,8 @@ class Evaluator(Component, ABC):
     """Measures one candidate.
 
     Contract: the result depends on the candidate, the options and the context's task, seed and fidelity alone (clock
-    readings, declared ``is_measured``, apart). It leaves torch's global random state as it found it, keeps nothing of one
-    candidate for the next, and may be called in several processes at once. It raises whatever it likes: the engine
+    readings, declared ``is_measured``, apart). It leaves torch's global random state as it found it, keeps nothing of
+    one candidate for the next, and may be called in several processes at once. It raises whatever it likes: the engine
     turns that into a failed trial that says why.
     """
 

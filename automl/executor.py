@@ -32,8 +32,8 @@ class Slots:
 class Executor(Component, ABC):
     """Runs jobs. Used by one engine, from one thread.
 
-    Contract: every submitted job gives exactly one outcome, unless `stop` was called first. A job that raises, hangs past
-    its timeout, or takes its process with it gives a failed outcome that says so, and takes nothing else along.
+    Contract: every submitted job gives exactly one outcome, unless `stop` was called first. A job that raises, hangs
+    past its timeout, or takes its process with it gives a failed outcome that says so, and takes nothing else along.
     """
 
     kind: ClassVar[str] = "executor"
@@ -42,6 +42,9 @@ class Executor(Component, ABC):
     @abstractmethod
     def isolates(self) -> bool:
         """Whether a candidate that crashes, hangs or leaks cannot harm the engine."""
+
+    def check(self, slots: Slots) -> None:
+        """Raise `ConfigurationError` when this executor cannot give what ``slots`` asks for; called before anything runs."""
 
     @abstractmethod
     def start(self, recipe: Recipe, slots: Slots, on_report: OnReport, should_stop: Callable[[], bool]) -> None:

@@ -28,7 +28,10 @@ class Register(Protocol):
 
 
 class Hooks:
-    """The hooks of plugin API version 1. A module may state the version it was written for as ``AUTOML_API_VERSION``."""
+    """The hooks of plugin API version 1.
+
+    A module may state the version it was written for as ``AUTOML_API_VERSION``.
+    """
 
     @hookspec
     def register_spaces(self, register: Register) -> None:

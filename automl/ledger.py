@@ -1,7 +1,7 @@
 """The ledger: trials between proposal and tell, their commits, and the running totals.
 
-It owns the order of things. In a deterministic study a finished trial is committed at once, but gets its place in the told
-order only when everything proposed before it has been told.
+It owns the order of things. In a deterministic study a finished trial is committed at once, but gets its place in the
+told order only when everything proposed before it has been told.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Ledger:
             self._ready[number] = None
 
     def next_to_tell(self) -> Trial | None:
-        """Close and return the next finished trial in the told order, its place committed; ``None`` if there is none."""
+        """Close and return the next finished trial in the told order, its place committed; ``None`` without one."""
         if not self._ready:
             return None
         number = next(iter(self._open)) if self._is_ordered else next(iter(self._ready))

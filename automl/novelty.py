@@ -19,7 +19,8 @@ def next_proposal(space: SearchSpace[Any], proposal: Proposal, repeats: int, rng
     """Return what to try after ``repeats`` repeats in a row.
 
     Up to `PATIENCE` the strategy's own proposal; up to `NEIGHBOURS` random neighbours of it, ever farther; up to
-    `SAMPLES` uniform samples; then ``None``: the study is exhausted. The strategy is told of these trials like any other.
+    `SAMPLES` uniform samples; then ``None``: the study is exhausted. The strategy is told of these trials like any
+    other.
     """
     if repeats < PATIENCE:
         return proposal

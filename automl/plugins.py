@@ -1,7 +1,7 @@
 """Finding plugins, and the components they register.
 
-A plugin that cannot be imported, raises while registering, registers something malformed or clashes with another is left
-out as a whole and named with its distribution, version and error; the rest works.
+A plugin that cannot be imported, raises while registering, registers something malformed or clashes with another is
+left out as a whole and named with its distribution, version and error; the rest works.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Registry:
             if os.environ.get("AUTOML_STRICT_PLUGINS") == "1":
                 raise found
             raise PluginError(
-                f"{kind} {name!r} of {registration.distribution} cannot be imported from {registration.target}: {_line(found)}"
+                f"{kind} {name!r} of {registration.distribution} cannot be imported from {registration.target}: "
+                f"{_line(found)}"
             ) from found
         base = load_target(KINDS[kind][1])
         if not (isinstance(found, type) and issubclass(found, base)):
@@ -165,9 +166,7 @@ def _order(point: EntryPoint) -> tuple[str, str]:
     return point.name, point.value
 
 
-def _add(
-    target: Registry, plugin: str, distribution: str, version: str, load: Callable[[], Any], strict: bool
-) -> None:
+def _add(target: Registry, plugin: str, distribution: str, version: str, load: Callable[[], Any], strict: bool) -> None:
     result = isolated(lambda: _registrations(plugin, distribution, version, load(), target))
     if not isinstance(result, Exception):
         target.components.update(result)
@@ -201,9 +200,7 @@ def _registrations(
     return found
 
 
-def _check(
-    kind: Kind, name: str, target: str, found: Mapping[tuple[Kind, str], Registration], known: Registry
-) -> None:
+def _check(kind: Kind, name: str, target: str, found: Mapping[tuple[Kind, str], Registration], known: Registry) -> None:
     if not _NAME.fullmatch(name):
         raise PluginError(f"{kind} name {name!r} must be lower-case letters, digits and underscores")
     if not _TARGET.fullmatch(target):

@@ -78,8 +78,8 @@ class Recipe:
         goal = cascade.goal
         if len(goal.objectives) > 1 and not component.is_multi_objective:
             raise ConfigurationError(
-                f"strategy {definition.strategy.name!r} optimises one objective, but the study has {len(goal.objectives)}; "
-                "name one with --objective, or choose a strategy that `automl list` marks multi-objective"
+                f"strategy {definition.strategy.name!r} optimises one objective, but the study has "
+                f"{len(goal.objectives)}; name one with --objective, or choose a strategy that can do several, as tpe"
             )
         problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed)
         strategy: Strategy = component(problem, options)

@@ -1,8 +1,8 @@
-"""Running a study: put its components together, hold the lease, and leave the store in a state that says what happened."""
+"""Running a study: put its components together, hold the lease, and leave a store that says what happened."""
 
 from __future__ import annotations
 
-import glob
+import contextlib
 import logging
 import os
 import threading
@@ -16,7 +16,7 @@ from automl.cache import CacheKeys
 from automl.cascade import Cascade
 from automl.definition import Execution, StudyDefinition
 from automl.engine import Engine, Stopper, Watchers
-from automl.errors import AutomlError, ConfigurationError, LeaseLost, StoreError
+from automl.errors import AutomlError, ConfigurationError, StoreError
 from automl.executor import Executor, Slots
 from automl.ledger import Ledger
 from automl.options import parse_options
@@ -51,8 +51,7 @@ def prepare(definition: StudyDefinition) -> Prepared:
     recipe = Recipe.of(definition)
     cascade = recipe.cascade()
     recipe.strategy(cascade)
-    executor, _ = _executor_of(definition.execution)
-    registry().load("executor", executor)
+    _executor(definition.execution).check(slots_of(definition.execution))
     trackers = []
     for spec in definition.trackers:
         component, options = recipe.component("tracker", spec)
@@ -88,7 +87,9 @@ def run(
         with Heartbeat(store, lease):
             store.set_state(lease, StudyState.RUNNING)
             state, reason = _run(study, prepared, ledger, watchers, stop)
-    except (StoreError, LeaseLost):
+    except StoreError as error:
+        with contextlib.suppress(StoreError):
+            ledger.close(StudyState.INTERRUPTED, str(error))
         raise
     except BaseException as error:
         is_stop = not isinstance(error, Exception)
@@ -106,9 +107,7 @@ def _run(
 ) -> tuple[StudyState, str]:
     execution = prepared.recipe.definition.execution
     slots = slots_of(execution)
-    name, options = _executor_of(execution)
-    component = registry().load("executor", name)
-    executor: Executor = component(parse_options(component, name, options))
+    executor = _executor(execution)
     engine = Engine(
         study,
         ledger,
@@ -162,7 +161,7 @@ def slots_of(execution: Execution) -> Slots:
         if device.split(":")[0] not in ("cpu", "cuda", "mps", "xpu"):
             raise ConfigurationError(f"unknown device {device!r}; write cpu, cuda:0, mps or xpu:0")
     shared = tuple(devices[i % len(devices)] for i in range(execution.workers))
-    threads = execution.threads or max(1, _cores() // execution.workers)
+    threads = execution.threads or max(1, (_cores() - 1) // execution.workers)
     return Slots(shared, threads, execution.timeout, execution.memory_limit)
 
 
@@ -174,13 +173,16 @@ def artifacts_folder(url: str) -> Path:
     return base / "automl-artifacts"
 
 
-def _executor_of(execution: Execution) -> tuple[str, dict[str, object]]:
+def _executor(execution: Execution) -> Executor:
     needs_pool = execution.workers > 1 or execution.timeout or execution.memory_limit
-    return execution.executor or ("process_pool" if needs_pool else "in_process"), {}
+    name = execution.executor or ("process_pool" if needs_pool else "in_process")
+    component = registry().load("executor", name)
+    executor: Executor = component(parse_options(component, name, {}))
+    return executor
 
 
 def _all_devices() -> tuple[str, ...]:
-    if not glob.glob("/dev/nvidia[0-9]*"):
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
         return ("cpu",)
     import torch
 

@@ -39,9 +39,9 @@ class SearchSpace(Component, ABC, Generic[B]):
     """A set of architectures, described by one walk.
 
     A subclass writes `decide`, which returns the space's **blueprint** ``B`` (a small frozen dataclass), and `build`.
-    Sampling, mutation, neighbours, enumeration and a graph of the decisions follow from the walk. A space whose networks
-    are graphs derives from `GraphSpace`, so that operators on graphs (shortest-edit-path crossover, canonical keys,
-    pictures) see the real structure.
+    Sampling, mutation, neighbours, enumeration and a graph of the decisions follow from the walk. A space whose
+    networks are graphs derives from `GraphSpace`, so that operators on graphs (shortest-edit-path crossover, canonical
+    keys, pictures) see the real structure.
 
     A space holds its options and nothing else: its methods are functions of their arguments, may be called in any order
     and from several processes, and draw randomness only from the generator they are handed.
@@ -202,10 +202,8 @@ class SearchSpace(Component, ABC, Generic[B]):
         """
         odometer = EnumeratingChooser()
         while True:
-            try:
+            with contextlib.suppress(InvalidArchitecture):
                 yield self.record(odometer)
-            except InvalidArchitecture:
-                pass
             if not odometer.advance():
                 return
 

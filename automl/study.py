@@ -74,11 +74,11 @@ class Study:
 
     @property
     def best(self) -> list[Trial]:
-        """The feasible trials worth having, without repeats: the single best, or the Pareto front by first objective."""
+        """The best feasible trial, or the Pareto front sorted by the first objective; without repeats."""
         return best_of(self.trials, self.goal)
 
     def top(self, count: int) -> list[Trial]:
-        """Return the ``count`` best feasible, distinct trials by the first objective (by rank on the Pareto front first)."""
+        """Return the ``count`` best feasible, distinct trials: the Pareto front first, then by the first objective."""
         front = self.best
         rest = sorted(_distinct(self.trials), key=lambda trial: trial.rank)
         chosen = {trial.number for trial in front}

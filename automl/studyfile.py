@@ -45,9 +45,9 @@ class StudyFileError(ConfigurationError):
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study file that was read: its place, its text and its values.
+    r"""A study file that was read: its place, its text and its values.
 
-    >>> file = StudyFile(Path("a.toml"), "seed = 1\\n[budget]\\ntrials = 0\\n")
+    >>> file = StudyFile(Path("a.toml"), "seed = 1\n[budget]\ntrials = 0\n")
     >>> file.line_of(("budget", "trials"))
     3
     """

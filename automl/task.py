@@ -1,9 +1,9 @@
 """Contract 4: the task: data, loss and metric.
 
-A task owns its data. Everything is loaded when first asked for, once per process; what fits is kept in memory, and moved
-to a device once (`automl.task.TensorSplit.to`). Splits are drawn once, with the task's own seed, so that every study
-and every process sees the same ones. The **test split is never seen by a search**: the engine hands evaluators a task on
-which `seal` was called, and from then on asking for it raises `TestSplitSealed`.
+A task owns its data. Everything is loaded when first asked for, once per process; what fits is kept in memory, and
+moved to a device once (`automl.task.TensorSplit.to`). Splits are drawn once, with the task's own seed, so that every
+study and every process sees the same ones. The **test split is never seen by a search**: the engine hands evaluators a
+task on which `seal` was called, and from then on asking for it raises `TestSplitSealed`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Task(Component, ABC):
         """
         if name == "test" and self._sealed:
             raise TestSplitSealed("a search may not see the test split; it is for the final report only")
-        loaded: dict[SplitName, Split] = self.__dict__.setdefault("_loaded", {})
+        loaded: dict[SplitName, Split] = self.__dict__.setdefault("_splits_by_name", {})
         if name not in loaded:
             loaded[name] = self.load(name)
         return loaded[name]

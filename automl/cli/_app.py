@@ -24,8 +24,8 @@ COMMANDS: Mapping[str, str] = {
     "studies": "List the studies in a store.",
     "show": "Show a study: its state, budget and trials.",
     "best": "Show the best architectures of a study.",
-    "list": "List spaces, strategies, evaluators, tasks, executors and trackers.",
-    "describe": "Describe a component: its options, metrics and source.",
+    "list": "List the installed components and broken plugins.",
+    "describe": "Describe a component, its options and metrics.",
     "ui": "Open the MLflow user interface.",
     "mlflow": "Work with the MLflow mirror of studies.",
 }
@@ -126,5 +126,4 @@ def _configure_logging() -> None:
         handler = _StderrHandler()
         handler.setFormatter(_Formatter())
         log.addHandler(handler)
-        log.propagate = False
     log.setLevel(logging.WARNING)

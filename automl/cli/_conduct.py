@@ -10,13 +10,13 @@ import typer
 
 from automl.api import create
 from automl.cascade import Interrupted
-from automl.cli._draft import prepared_study
+from automl.cli._draft import draft_of, prepared_study
 from automl.cli._flags import Flags
 from automl.cli._output import print_json
 from automl.cli._report import command, print_ending
 from automl.cli._signals import stop_on_signals
 from automl.engine import Stopper
-from automl.errors import ExitCode
+from automl.errors import ExitCode, UsageError
 from automl.plugins import registry
 from automl.runner import run
 from automl.storage.database import Durability
@@ -33,8 +33,12 @@ def search_and_report(
 ) -> None:
     """Check and write the study of a study file and flags, run it, print its ending and exit with its code."""
     file = None if config is None else read_study_file(config)
-    prepared = prepared_study(file, flags)
-    study = create(prepared, Store(storage, durability=durability))
+    draft = draft_of(file, flags)
+    prepared = prepared_study(draft)
+    try:
+        study = create(prepared, Store(storage, durability=durability))
+    except UsageError as error:
+        raise draft.located(error, ("name",)) from error
     conduct(
         study,
         lambda trackers, stopper: run(study, prepared, extra_trackers=trackers, stopper=stopper),

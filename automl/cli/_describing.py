@@ -46,6 +46,7 @@ def _prose(component: type[Component]) -> str:
 
 def _print_metrics(component: type[Evaluator]) -> None:
     out = console()
+    out.print()
     found: dict[str, tuple[Metric, list[str]]] = {}
     for task_kind in ("classification", "regression"):
         for metric in _metrics(component, task_kind):
@@ -54,7 +55,11 @@ def _print_metrics(component: type[Evaluator]) -> None:
         [metric.name, metric.direction, metric.unit, metric.doc + ("" if len(on) == 2 else f" (only in {on[0]})")]
         for metric, on in found.values()
     ]
-    out.print(table("Metrics", ["metric", "better", "unit", "what it is"], rows) if rows else "Its metrics depend on the task.")
+    out.print(
+        table("Metrics", ["metric", "better", "unit", "what it is"], rows)
+        if rows
+        else "Its metrics depend on the task."
+    )
 
 
 def _metrics(component: type[Evaluator], task_kind: TaskKind) -> Sequence[Metric]:
@@ -115,7 +120,9 @@ def default_text(field: FieldInfo) -> str:
     """Return the default as it would be written in a study file; ``required`` if there is none."""
     if field.is_required():
         return "required"
-    value = field.get_default(call_default_factory=not field.default_factory_takes_validated_data)
+    if field.default_factory is not None:
+        return "derived"
+    value = field.get_default()
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -46,21 +46,23 @@ class Draft:
         return error if self.file is None else self.file.located(error, path)
 
     def _flag_at(self, path: KeyPath) -> str | None:
-        lengths = range(len(path), 0, -1)
-        return next((self.sources[path[:length]] for length in lengths if path[:length] in self.sources), None)
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.sources:
+                return self.sources[path[:length]]
+        inside = (flag for found, flag in self.sources.items() if found[: len(path)] == path)
+        return next(inside, None) if "options" in path else None
 
     def _flag_quoted(self, message: str) -> str | None:
         quoted = _QUOTED.findall(message.splitlines()[0])
         return next((flag for flag in self.sources.values() if any(text in flag for text in quoted)), None)
 
 
-def prepared_study(file: StudyFile | None, flags: Flags) -> Prepared:
-    """Return the checked components of the study that ``file`` and ``flags`` define; nothing is written.
+def prepared_study(draft: Draft) -> Prepared:
+    """Return the checked components of the study that ``draft`` defines; nothing is written.
 
     Raises:
         AutomlError: something is wrong; the message starts with the flag or with ``file:line:``.
     """
-    draft = draft_of(file, flags)
     try:
         definition = parse_definition(draft.values)
     except DefinitionError as error:

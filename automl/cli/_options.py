@@ -74,11 +74,17 @@ Strategy: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="S
 Task: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Task; digits by default.")]
 Evaluators: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--evaluator", metavar="NAME", help="Evaluator, cheap ones first; cost and train by default. Repeatable."),
+    typer.Option(
+        "--evaluator", metavar="NAME", help="Evaluator, cheap ones first; cost and train by default. Repeatable."
+    ),
 ]
 Objectives: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--objective", metavar="METRIC:max|min", help="What to optimise; by default the last evaluator's first metric. Repeatable."),
+    typer.Option(
+        "--objective",
+        metavar="METRIC:max|min",
+        help="What to optimise; by default the last evaluator's first metric. Repeatable.",
+    ),
 ]
 Constraints: TypeAlias = Annotated[
     list[str] | None, typer.Option("--constraint", metavar="CONDITION", help='A limit: "params <= 5e5". Repeatable.')
@@ -124,4 +130,10 @@ Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Show no p
 NoMlflow: TypeAlias = Annotated[bool, typer.Option("--no-mlflow", help="Leave MLflow out.")]
 MlflowChildrenChoice: TypeAlias = Annotated[
     MlflowChildren | None, typer.Option("--mlflow-children", help="Which trials become MLflow runs of their own.")
+]
+TrackingUri: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URI", help="Where MLflow is; by default MLFLOW_TRACKING_URI, else mlflow.db beside the store."
+    ),
 ]

@@ -30,11 +30,16 @@ def console() -> Console:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> Table:
-    """Return a table; the columns named in ``right`` are aligned to the right. Cells are plain text, never markup."""
-    made = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
+    """Return a table; the columns named in ``right`` are aligned to the right. Cells are plain text, never markup.
+
+    Columns without names make a table without a head.
+    """
+    made = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    made.pad_edge = made.show_edge = False
+    made.show_header = any(columns)
+    for place, column in enumerate(columns):
         is_number = column in right
-        made.add_column(Text(column), justify="right" if is_number else "left", no_wrap=is_number)
+        made.add_column(Text(column), justify="right" if is_number else "left", no_wrap=is_number or not place)
     for row in rows:
         made.add_row(*map(Text, row))
     return made

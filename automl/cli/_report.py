@@ -18,11 +18,13 @@ from automl.study import Study
 from automl.trial import Trial
 
 _OTHER_METRICS = 4
+_METRIC_WIDTH = 14
+_TITLE_WIDTH = 50
 
 
 def best_table(study: Study, trials: Sequence[Trial]) -> Table:
     """Return the table of the best architectures: rank, trial, metrics (objectives first) and a line that says what."""
-    metrics = metric_columns(study, trials)
+    metrics = metric_columns(study, trials, room=_TITLE_WIDTH)
     describe = titles(study)
     rows = [
         [str(rank), str(trial.number), *(number(trial.metrics.get(name)) for name in metrics), describe(trial)]
@@ -33,16 +35,23 @@ def best_table(study: Study, trials: Sequence[Trial]) -> Table:
     return table(title, ["rank", "trial", *metrics, "architecture"], rows, right=["rank", "trial", *metrics])
 
 
-def metric_columns(study: Study, trials: Sequence[Trial]) -> list[str]:
-    """Return the metrics worth a column: objectives, what constraints limit, then the first few others."""
+def metric_columns(study: Study, trials: Sequence[Trial], *, room: int) -> list[str]:
+    """Return the metrics worth a column: objectives, what constraints limit, then others as the width allows.
+
+    Args:
+        study: the study.
+        trials: the trials that the table shows.
+        room: characters that the table needs for the rest of its columns.
+    """
     goal = study.goal
     named = [objective.metric for objective in goal.objectives] + [limit.metric for limit in goal.constraints]
     others = [name for trial in trials for name in trial.metrics if name not in named]
-    return list(dict.fromkeys([*named, *list(dict.fromkeys(others))[:_OTHER_METRICS]]))
+    free = (console().width - room) // _METRIC_WIDTH - len(named)
+    return list(dict.fromkeys([*named, *list(dict.fromkeys(others))[: max(0, min(_OTHER_METRICS, free))]]))
 
 
 def titles(study: Study) -> Callable[[Trial], str]:
-    """Return the function that tells what an architecture is in one line; its decisions if the space is not installed."""
+    """Return what tells an architecture in one line: the space, or its bare decisions where that is not installed."""
     spec = study.definition.space
     try:
         component = registry().load("space", spec.name)
@@ -64,7 +73,9 @@ def print_ending(study: Study, storage: str) -> None:
     out = console()
     record, counts = study.record, study.store.counts(study.record.id)
     ended = ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "running")
-    out.print(f"{study.name}: {study.state.value} after {seconds(record.elapsed)} ({record.reason}); {ended}", soft_wrap=True)
+    out.print(
+        f"{study.name}: {study.state.value} after {seconds(record.elapsed)} ({record.reason}); {ended}", soft_wrap=True
+    )
     best = study.top(5)
     if best:
         out.print()

@@ -1,15 +1,16 @@
 """Ctrl-C and SIGTERM while a study runs.
 
 The first one asks the study to stop: nothing new starts, and what runs has `GRACE_SECONDS` to finish, after which the
-engine gives it up at the evaluator's next check. Code that never checks is broken off by a timer instead, but only while
-it runs a candidate or a strategy, never in the middle of a commit. The second one stops the process and its children at
-once; the store is built for that.
+engine gives it up at the evaluator's next check. Code that never checks is broken off by a timer instead, but only
+while a candidate or a strategy runs, never in the middle of a commit. The second one stops the process and its children
+at once; the store is built for that.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
@@ -25,20 +26,19 @@ _BREAK_OFF_SECONDS = GRACE_SECONDS + 2.0
 _BREAK_OFF_AGAIN_SECONDS = 1.0
 _SHOW_CURSOR = b"\x1b[?25h"
 
-_STOPPING = (
-    f"stopping: waiting up to {GRACE_SECONDS:.0f} s for what runs; Ctrl-C again stops at once\n"
-).encode()
+_STOPPING = (f"stopping: waiting up to {GRACE_SECONDS:.0f} s for what runs; Ctrl-C again stops at once\n").encode()
 _STOPPED = b"stopped at once\n"
 
 # Where code of others runs in the engine's own thread.
-_INTERRUPTIBLE: frozenset[CodeType] = frozenset(
-    method.__code__ for method in (Cascade.run, Engine._ask, Engine._learn)
-)
+_INTERRUPTIBLE: frozenset[CodeType] = frozenset(method.__code__ for method in (Cascade.run, Engine._ask, Engine._learn))
 
 
 @contextmanager
 def stop_on_signals(stopper: Stopper) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into requests to ``stopper`` for as long as the block runs. Main thread only."""
+    """Turn SIGINT and SIGTERM into requests to ``stopper`` while the block runs; nothing but in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def on_stop(_number: int, _frame: FrameType | None) -> None:
         if stopper.is_requested():

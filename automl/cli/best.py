@@ -19,7 +19,10 @@ def best(
     as_json: options.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show the best architectures of a study; with several objectives, the Pareto front first."""
+    """Show the best architectures of a study.
+
+    With several objectives, those of the Pareto front come first.
+    """
     from automl.api import load_study
     from automl.cli._output import console, print_json
     from automl.cli._report import best_table

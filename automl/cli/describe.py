@@ -18,7 +18,7 @@ def describe(
     ],
     debug: options.Debug = False,
 ) -> None:
-    """Describe a component: what it does, its options with their defaults, its metrics and its source."""
+    """Describe a component, its options and metrics."""
     from automl.cli._describing import print_component
     from automl.cli._kinds import parse_kind
     from automl.errors import UsageError, unknown_name

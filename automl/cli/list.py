@@ -18,7 +18,7 @@ def list_components(
     ] = None,
     debug: options.Debug = False,
 ) -> None:
-    """List spaces, strategies, evaluators, tasks, executors and trackers, and the plugins that were left out."""
+    """List the installed components and broken plugins."""
     from automl.cli._kinds import PLURALS, parse_kind
     from automl.cli._output import console, table
     from automl.plugins import KINDS, registry
@@ -26,7 +26,9 @@ def list_components(
     kinds = list(KINDS) if kind is None else [parse_kind(kind)]
     found = registry()
     out = console()
-    for shown in kinds:
+    for place, shown in enumerate(kinds):
+        if place:
+            out.print()
         rows = []
         for name in found.names(shown):
             registration = found.find(shown, name)
@@ -34,4 +36,5 @@ def list_components(
         out.print(table(PLURALS[shown], ["name", "summary", "from"], rows))
     if found.broken:
         rows = [[plugin.plugin, f"{plugin.distribution} {plugin.version}", plugin.error] for plugin in found.broken]
+        out.print()
         out.print(table("Plugins that were left out", ["plugin", "from", "error"], rows))

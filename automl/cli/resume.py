@@ -27,7 +27,10 @@ def resume(
     no_mlflow: options.NoMlflow = False,
     debug: options.Debug = False,
 ) -> None:
-    """Continue a study, or extend it: with a larger budget it goes on as if it had had it from the start."""
+    """Continue a study, or extend it.
+
+    With a larger budget it goes on as if it had had it from the start.
+    """
     from automl.api import go_on, load_study
     from automl.cli._conduct import conduct
     from automl.storage.store import Store

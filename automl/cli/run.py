@@ -31,7 +31,10 @@ def run(
     no_mlflow: options.NoMlflow = False,
     debug: options.Debug = False,
 ) -> None:
-    """Run a study file: one that is shipped, or your own. Without a name, list the shipped ones."""
+    """Run a study file: one that is shipped, or your own.
+
+    Without a name it lists the shipped ones.
+    """
     if name is None:
         return _list_shipped()
     from automl.cli._conduct import search_and_report

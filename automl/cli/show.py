@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from automl.storage.records import TrialRecord
     from automl.study import Study
 
+_OTHER_WIDTH = 70
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -35,6 +37,7 @@ def show(
         return print_json(found.to_json())
     out = console()
     out.print(_study_table(found))
+    out.print()
     records = found.records
     out.print(_trials_table(found, records[-last:] if last else records, len(records)))
     return None
@@ -76,7 +79,7 @@ def _trials_table(study: Study, records: list[TrialRecord], total: int) -> Table
     from automl.cli._output import number, seconds, table
     from automl.cli._report import metric_columns
 
-    metrics = metric_columns(study, [record.trial(study.goal) for record in records])
+    metrics = metric_columns(study, [record.trial(study.goal) for record in records], room=_OTHER_WIDTH)
     has_fidelity = any(record.fidelity is not None for record in records)
     rows = []
     for record in records:

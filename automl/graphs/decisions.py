@@ -1,8 +1,8 @@
 """The graph of an architecture whose space defines none: its decisions, one labelled node each.
 
-A node's label is ``name=value`` in JSON, and names are slots: a node stands for one decision, so edit distance counts the
-decisions that differ and the shortest edit path exchanges answers, never positions. That is enforced by the labels of
-edges from one root terminal, which carry the name.
+A node's label is ``name=value`` in JSON, and names are slots: a node stands for one decision, so edit distance counts
+the decisions that differ and the shortest edit path exchanges answers, never positions. That is enforced by the labels
+of edges from one root terminal, which carry the name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ROOT = "architecture"
 
 
 def decisions_graph(decisions: Sequence[Decision], values: Mapping[str, Value]) -> nx.DiGraph[Any]:
-    """Return a star: a root terminal with one edge, labelled by name, to a node per decision, labelled by its answer."""
+    """Return a star: a root terminal, and an edge labelled by name to one node, labelled by answer, per decision."""
     graph: nx.DiGraph[Any] = nx.DiGraph()
     graph.add_node(_ROOT, label=_ROOT, terminal=True)
     for decision in decisions:

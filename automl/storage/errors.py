@@ -34,6 +34,8 @@ def in_plain_words(url: str) -> Iterator[None]:
         raise StoreError(
             f"store {url!r} is no database URL; write it as sqlite:///automl.db or postgresql+psycopg://host/name"
         ) from error
+    except OSError as error:
+        raise StoreError(f"store {safe(url)}: {error.strerror}; choose another place with --storage") from error
     except SQLAlchemyError as error:
         raise StoreError(f"store {safe(url)}: {str(error).splitlines()[0]}") from error
 

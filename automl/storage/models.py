@@ -1,6 +1,7 @@
 """Tables of the study store, as SQLAlchemy models.
 
-Times are seconds since 1970 (UTC). Non-finite numbers inside JSON are written as the strings ``nan``, ``inf`` and ``-inf``.
+Times are seconds since 1970 (UTC). Non-finite numbers inside JSON are written as the strings ``nan``, ``inf`` and
+``-inf``.
 """
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ class LeaseModel(Base):
 
     __tablename__ = "leases"
 
-    study_id: Mapped[int] = mapped_column(
-        ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True
-    )
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
     owner: Mapped[str | None] = mapped_column(String(32))
     host: Mapped[str | None] = mapped_column(String(200))
     pid: Mapped[int | None] = mapped_column(Integer)
@@ -87,9 +86,7 @@ class ReportModel(Base):
 
     __tablename__ = "reports"
 
-    study_id: Mapped[int] = mapped_column(
-        ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True
-    )
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     step: Mapped[int] = mapped_column(Integer, primary_key=True)
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)

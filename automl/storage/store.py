@@ -14,10 +14,23 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import psutil
-from sqlalchemy import Connection, and_, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from automl.errors import LeaseHeld, LeaseLost, StoreError, StudyNotFound, unknown_name
 from automl.storage.database import Durability, open_database, store_url
@@ -27,10 +40,10 @@ from automl.storage.records import StudyRecord, TrialRecord, numbers_from_json, 
 
 LEASE_SECONDS = 30.0
 
-_STUDIES = StudyModel.__table__
-_LEASES = LeaseModel.__table__
-_TRIALS = TrialModel.__table__
-_REPORTS = ReportModel.__table__
+_STUDIES = cast(Table, StudyModel.__table__)
+_LEASES = cast(Table, LeaseModel.__table__)
+_TRIALS = cast(Table, TrialModel.__table__)
+_REPORTS = cast(Table, ReportModel.__table__)
 _TRIAL_COLUMNS = [column for column in _TRIALS.c if column.name not in ("id", "study_id")]
 
 
@@ -56,6 +69,11 @@ class Store:
         self.url = store_url(url)
         self._engine = open_database(url, durability=durability, create=create)
         self._clock = _database_clock(self._engine.dialect.name)
+        self._renewal = (
+            update(_LEASES)
+            .where(_LEASES.c.study_id == bindparam("of_study"), _LEASES.c.owner == bindparam("of_owner"))
+            .values(heartbeat=self._clock, elapsed=_LEASES.c.elapsed + bindparam("spent"))
+        )
         self._local = threading.local()
 
     @property
@@ -155,8 +173,8 @@ class Store:
     def acquire(self, study_id: int) -> Lease:
         """Take the study's lease.
 
-        A lease is free when nobody has it, when its heartbeat is `LEASE_SECONDS` old by the database's clock, or when its
-        owner was a process of this host that is gone.
+        A lease is free when nobody has it, when its heartbeat is `LEASE_SECONDS` old by the database's clock, or when
+        its owner was a process of this host that is gone.
 
         Raises:
             LeaseHeld: somebody else works on the study; the message says who.
@@ -192,8 +210,8 @@ class Store:
         if row.host == socket.gethostname() and not _is_alive(row.pid, row.process_started):
             return None
         return (
-            f"this study is being worked on by process {row.pid} on {row.host} (last sign of life {max(row.age, 0):.0f} s "
-            "ago); wait for it, or stop that process first"
+            f"this study is being worked on by process {row.pid} on {row.host} (last sign of life "
+            f"{max(row.age, 0):.0f} s ago); wait for it, or stop that process first"
         )
 
     def renew(self, lease: Lease, elapsed: float = 0.0) -> None:
@@ -209,11 +227,8 @@ class Store:
     @contextmanager
     def _owned(self, lease: Lease, elapsed: float = 0.0) -> Iterator[Connection]:
         with self._transaction() as connection:
-            renewed = connection.execute(
-                update(_LEASES)
-                .where(_LEASES.c.study_id == lease.study_id, _LEASES.c.owner == lease.owner)
-                .values(heartbeat=self._clock, elapsed=_LEASES.c.elapsed + elapsed)
-            )
+            values = {"of_study": lease.study_id, "of_owner": lease.owner, "spent": elapsed}
+            renewed = connection.execute(self._renewal, values)
             if renewed.rowcount != 1:
                 raise LeaseLost("another engine has taken over this study while this one slept; it writes no more")
             yield connection
@@ -236,11 +251,8 @@ class Store:
         """Change columns of trials, by number, and add reports ``(number, step, metrics)``, in one transaction."""
         with self._owned(lease, elapsed) as connection:
             for number, values in changes:
-                connection.execute(
-                    update(_TRIALS)
-                    .where(_TRIALS.c.study_id == lease.study_id, _TRIALS.c.number == number)
-                    .values({name: _column(name, value) for name, value in values.items()})
-                )
+                columns = {name: _column(name, value) for name, value in values.items()}
+                connection.execute(_CHANGE, {"of_study": lease.study_id, "of_number": number, **columns})
             rows = [_report_row(lease, report) for report in reports]
             if rows:
                 numbers = {row["number"] for row in rows}
@@ -319,23 +331,28 @@ class Store:
         Of this study any trial answers, running ones too; of another, only a completed or rejected one that was really
         evaluated.
         """
-        own = _TRIALS.c.study_id == study_id
-        foreign = and_(
-            _TRIALS.c.state.in_(("completed", "rejected")),
-            _TRIALS.c.duplicate_of.is_(None),
-            _TRIALS.c.is_cached.is_(False),
-        )
-        query = (
-            select(*_TRIAL_COLUMNS, own.label("is_own"))
-            .where(_TRIALS.c.cache_key == cache_key, or_(own, foreign))
-            .order_by(own.desc(), _TRIALS.c.id)
-            .limit(1)
-        )
         with self._transaction() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_ANSWER, {"of_study": study_id, "of_key": cache_key}).first()
         return None if row is None else (_trial_record(row), bool(row.is_own))
 
 
+def _answer_query() -> Select[Any]:
+    own = _TRIALS.c.study_id == bindparam("of_study")
+    foreign = and_(
+        _TRIALS.c.state.in_(("completed", "rejected")),
+        _TRIALS.c.duplicate_of.is_(None),
+        _TRIALS.c.is_cached.is_(False),
+    )
+    return (
+        select(*_TRIAL_COLUMNS, own.label("is_own"))
+        .where(_TRIALS.c.cache_key == bindparam("of_key"), or_(own, foreign))
+        .order_by(own.desc(), _TRIALS.c.id)
+        .limit(1)
+    )
+
+
+_ANSWER = _answer_query()
+_CHANGE = update(_TRIALS).where(_TRIALS.c.study_id == bindparam("of_study"), _TRIALS.c.number == bindparam("of_number"))
 _SELECT_STUDIES = select(_STUDIES, _LEASES.c.elapsed).join(_LEASES, _LEASES.c.study_id == _STUDIES.c.id)
 
 
@@ -352,13 +369,13 @@ def _database_clock(dialect: str) -> Any:
 
 def _is_alive(pid: int, started: float) -> bool:
     try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
+        return bool(abs(psutil.Process(pid).create_time() - started) < 1.0)
     except psutil.Error:
         return False
 
 
 def _study_record(row: Any) -> StudyRecord:
-    return StudyRecord(**{name: value for name, value in row._mapping.items()})
+    return StudyRecord(**dict(row._mapping))
 
 
 def _trial_record(row: Any) -> TrialRecord:

@@ -82,6 +82,19 @@ class MixedSpace(SearchSpace[dict]):
         return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(task.input_shape), task.output_size))
 
 
+class NoData(Task):
+    """A task without data, for evaluators that look at none. Loads no torch."""
+
+    input_shape = (1, 8, 8)
+    output_size = 10
+
+    def load(self, split):
+        return ()
+
+    def digest(self) -> str:
+        return "no data"
+
+
 class Landscape(Evaluator):
     """A deterministic score from the canonical key: rugged, cheap, and nothing to do with networks."""
 

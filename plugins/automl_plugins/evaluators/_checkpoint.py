@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,10 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
+            if not zipfile.is_zipfile(self.path):
+                raise EOFError("not a whole archive")
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as damaged:
+        except (OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError) as damaged:
             reason = str(damaged).partition("\n")[0]
             _LOG.warning("%s: the checkpoint is damaged (%s); training starts afresh", self.path, reason)
             return

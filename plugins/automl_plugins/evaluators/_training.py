@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from automl import AutomlError, Context, EvaluatorOptions, Split, derive_seed
 from automl_plugins.evaluators._augment import light_augmentation
 
-_RATES = {"sgd": 0.1, "adamw": 2e-3}
+_RATES = {"sgd": 0.1, "adamw": 1e-2}
 _DECAYS = {"sgd": 5e-4, "adamw": 1e-2}
 _LEAST_STEPS = 8
 _VALIDATION_BATCH = 256
@@ -41,7 +41,7 @@ class TrainOptions(EvaluatorOptions):
     """`sgd` has Nesterov momentum; `adamw` is the safer choice across unlike architectures and few epochs."""
 
     learning_rate: float | None = Field(default=None, gt=0)
-    """Highest learning rate; by default 0.1 for sgd and 0.002 for adamw."""
+    """Highest learning rate; by default 0.1 for sgd and 0.01 for adamw."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of sgd, and the first beta of adamw."""
@@ -177,9 +177,7 @@ def train_epoch(run: Run, split: Split, settings: Settings, context: Context) ->
     run.network.train()
     shuffle = torch.Generator().manual_seed(derive_seed(context.seed, "shuffle", epoch))
     augment = torch.Generator(settings.device).manual_seed(derive_seed(context.seed, "augment", epoch))
-    batches = split.batches(
-        settings.batch_size, settings.device, shuffle=shuffle, drop_last=settings.drop_last
-    )
+    batches = split.batches(settings.batch_size, settings.device, shuffle=shuffle, drop_last=settings.drop_last)
     total, seen = torch.zeros((), device=settings.device), 0
     with _seeded(derive_seed(context.seed, "dropout", epoch), settings.device):
         for index, (inputs, targets) in enumerate(batches):
@@ -191,9 +189,7 @@ def train_epoch(run: Run, split: Split, settings: Settings, context: Context) ->
             seen += len(targets)
     loss = float(total) / seen
     if not math.isfinite(loss):
-        raise TrainingDiverged(
-            f"training diverged: loss is {loss} at epoch {epoch}; try a lower learning rate"
-        )
+        raise TrainingDiverged(f"training diverged: loss is {loss} at epoch {epoch}; try a lower learning rate")
     run.epoch, run.train_loss = epoch, loss
     run.seconds += time.perf_counter() - started
 
@@ -215,15 +211,12 @@ def validate(run: Run, split: Split, settings: Settings, context: Context) -> di
         found = context.task.metrics(torch.cat(outputs), torch.cat(truths))
     if not math.isfinite(found["loss"]):
         raise TrainingDiverged(
-            f"training diverged: validation loss is {found['loss']} at epoch {run.epoch}; "
-            "try a lower learning rate"
+            f"training diverged: validation loss is {found['loss']} at epoch {run.epoch}; try a lower learning rate"
         )
     return {f"val_{name}": value for name, value in found.items()}
 
 
-def _step(
-    run: Run, inputs: Tensor, targets: Tensor, rate: float, settings: Settings, context: Context
-) -> Tensor:
+def _step(run: Run, inputs: Tensor, targets: Tensor, rate: float, settings: Settings, context: Context) -> Tensor:
     """Take one step and return its loss, on the device and detached."""
     options = settings.options
     for group in run.optimizer.param_groups:

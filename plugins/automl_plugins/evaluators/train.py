@@ -24,9 +24,7 @@ _REGRESSION = (
 _ALWAYS = (
     Metric("val_loss", "min", doc="Mean loss on the validation split."),
     Metric("train_loss", "min", doc="Mean loss over the last epoch of training."),
-    Metric(
-        "train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True
-    ),
+    Metric("train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True),
 )
 
 
@@ -101,9 +99,7 @@ class Train(Evaluator):
             context.report(run.epoch, {"train_loss": run.train_loss, **found})
         run.network.eval()
         reached = {**found, "train_loss": run.train_loss, "train_time": run.seconds}
-        return Fitted(
-            run.network, {metric.name: reached[metric.name] for metric in self.metrics(context.task)}
-        )
+        return Fitted(run.network, {metric.name: reached[metric.name] for metric in self.metrics(context.task)})
 
     def _epochs(self, context: Context) -> int:
         """Return the number of epochs that the context's fidelity asks for."""

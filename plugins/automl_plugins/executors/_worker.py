@@ -88,7 +88,7 @@ def _die_with(parent: int) -> None:
 
 
 def _limit_memory(megabytes: float) -> None:
-    """Make allocations beyond the limit fail, so that the candidate sees an error instead of the system an emergency."""
+    """Make allocations beyond the limit fail, so that the candidate sees an error before the system is in trouble."""
     if sys.platform == "linux":
         size = int(megabytes * 2**20)
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -27,15 +27,18 @@ class InProcess(Executor):
         """Nothing is isolated."""
         return False
 
-    def start(self, recipe: Recipe, slots: Slots, on_report: OnReport, should_stop: Callable[[], bool]) -> None:
-        """Take the recipe's cascade; raises `ConfigurationError` for what needs worker processes."""
+    def check(self, slots: Slots) -> None:
+        """Refuse what needs worker processes."""
         if len(slots.devices) > 1:
             raise ConfigurationError(
-                f"executor 'in_process' runs one evaluation at a time, but {len(slots.devices)} workers were asked for; "
-                "use --set execution.executor=process_pool or --workers 1"
+                f"executor 'in_process' runs one evaluation at a time, but {len(slots.devices)} workers were "
+                "asked for; use --set execution.executor=process_pool or --workers 1"
             )
         if slots.memory_limit is not None:
-            raise ConfigurationError("executor 'in_process' cannot limit memory; use process_pool, or no --memory-limit")
+            raise ConfigurationError("executor 'in_process' cannot limit memory; use process_pool, or drop the limit")
+
+    def start(self, recipe: Recipe, slots: Slots, on_report: OnReport, should_stop: Callable[[], bool]) -> None:
+        """Take the recipe's cascade."""
         self._cascade = recipe.cascade()
         self._slots = slots
         self._on_report = on_report

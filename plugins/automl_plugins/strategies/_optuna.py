@@ -1,7 +1,8 @@
 """How an Optuna sampler answers a walk, and how a told trial becomes one of Optuna's.
 
-Every sampler is made afresh for each ask, from a seed that the engine derives, on a study that holds the told trials: so
-the strategy is a fold, as its contract says. Asked and pending trials are closed as failed afterwards; samplers ignore those.
+Every sampler is made afresh for each ask, from a seed that the engine derives, on a study that holds the told trials:
+so the strategy is a fold, as its contract says. Asked and pending trials are closed as failed afterwards; samplers
+ignore those.
 """
 
 from __future__ import annotations

@@ -14,8 +14,10 @@ from typing import Annotated, Any
 from numpy.random import Generator
 from pydantic import Field
 
-from automl import BaseOptions, Problem, Proposal, Strategy, Trial
+from automl import Architecture, BaseOptions, Problem, Proposal, Strategy, Trial
 from automl_plugins.strategies._population import Population, population_size
+
+_REDRAWS = 50
 
 
 class RegularizedEvolution(Strategy):
@@ -28,7 +30,8 @@ class RegularizedEvolution(Strategy):
         """Options of regularized evolution."""
 
         population_size: Annotated[int, Field(ge=1)] | None = None
-        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published: 100."""
+        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published:
+        100."""
         tournament_size: Annotated[int, Field(ge=1)] | None = None
         """Members drawn for a tournament. By default a third of the population, at most 10. Published: 25 of 100."""
         replace: bool = True
@@ -47,9 +50,18 @@ class RegularizedEvolution(Strategy):
         if self.population.is_founding(len(pending)):
             return Proposal(self.problem.space.sample(rng), note={"operator": "random"})
         parent = self.population.tournament(self.tournament_size, rng, replace=self.options.replace)
-        child = self.problem.space.mutate(parent.architecture, rng)
-        return Proposal(child, note={"operator": "mutation", "parents": [parent.number]})
+        return Proposal(self._child(parent, rng), note={"operator": "mutation", "parents": [parent.number]})
 
     def tell(self, trial: Trial) -> None:
         """Append the trial; the oldest leaves."""
         self.population.add(trial)
+
+    def _child(self, parent: Trial, rng: Generator) -> Architecture:
+        """Mutate one decision, again until the network itself has changed (a change of a dead part changes nothing)."""
+        space = self.problem.space
+        child = space.mutate(parent.architecture, rng)
+        for _ in range(_REDRAWS):
+            if space.key(child) != parent.key:
+                break
+            child = space.mutate(parent.architecture, rng)
+        return child

@@ -1,12 +1,12 @@
 """Strategy ``sep_crossover``: aging evolution with shortest-edit-path crossover [1].
 
 Position-wise crossover breaks substructures that parents share under another node order. This one aligns the parents
-first: it solves their graph edit distance exactly, and the child takes a random half of the edits on a shortest path from
-one parent to the other. Mutation and crossover alternate strictly.
+first: it solves their graph edit distance exactly, and the child takes a random half of the edits on a shortest path
+from one parent to the other. Mutation and crossover alternate strictly.
 
-Where we deviate from [1]: an edit drawn without the ones it needs brings them along (the authors' code drops it), so that
-the child's distances to its parents always add up; the population follows the budget instead of being 100; when no child
-is found (parents at distance 0 or 1, or 50 invalid children) the parent is mutated instead of skipping the step.
+Where we deviate from [1]: an edit drawn without the ones it needs brings them along (the authors' code drops it), so
+that the child's distances to its parents always add up; the population follows the budget instead of being 100; when no
+child is found (parents at distance 0 or 1, or 50 invalid children) the parent is mutated instead of skipping the step.
 Children are decoded with random order among unordered nodes, and parents are re-ordered likewise before a mutation:
 with a frozen order, upper-triangular mutation could never add an edge against it.
 
@@ -30,7 +30,7 @@ _REDRAWS = 10
 
 
 class SepCrossover(Strategy):
-    """Recombine two architectures half-way along a shortest edit path between their graphs, alternating with mutation."""
+    """Recombine two architectures half-way along a shortest edit path of their graphs; every other step mutates."""
 
     is_multi_objective = True
     paper = "Qiu and Miikkulainen. Shortest edit path crossover. ICML 2023. arXiv 2210.14016."
@@ -39,13 +39,15 @@ class SepCrossover(Strategy):
         """Options of shortest-edit-path crossover."""
 
         population_size: Annotated[int, Field(ge=1)] | None = None
-        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published: 100."""
+        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published:
+        100."""
         tournament_size: Annotated[int, Field(ge=1)] | None = None
         """Members drawn, without replacement, for each parent. By default a third of the population, at most 10."""
         rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
         """Share of the edits between the parents that the child takes."""
         mutation: Literal["perturb", "one"] = "perturb"
-        """`perturb` changes each decision with the space's own rate, about one per role, as published; `one` changes one."""
+        """`perturb` changes each decision with the space's own rate, about one per role, as published; `one` changes
+        one."""
         max_children: Annotated[int, Field(ge=1)] = 50
         """Children drawn from one path before the crossover is given up for a mutation."""
         node_budget: Annotated[int, Field(ge=1)] | None = 20_000

@@ -35,7 +35,8 @@ class Tpe(Strategy):
         candidates: Annotated[int, Field(ge=1)] = 24
         """Candidates drawn from the good density for one proposal."""
         multivariate: bool = True
-        """Model decisions jointly. Decisions that not every walk asks are then sampled independently, unless `group`."""
+        """Model decisions jointly. Decisions that not every walk asks are then sampled independently, unless
+        `group`."""
         group: bool = False
         """Model each set of decisions that occur together jointly (experimental in Optuna)."""
         constant_liar: bool = True

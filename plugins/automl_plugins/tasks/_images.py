@@ -26,9 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 Size = tuple[int, int]
 T = TypeVar("T")
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm"}
-)
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm"})
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 _SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -173,9 +171,7 @@ class DiskSplit:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _batch(
-        self, rows: Tensor, images: list[Future[Pixels]], device: torch.device
-    ) -> tuple[Tensor, Tensor]:
+    def _batch(self, rows: Tensor, images: list[Future[Pixels]], device: torch.device) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(np.stack([image.result() for image in images]))
         return self.normalise(pixels.to(device)), self.targets[rows].to(device)
 
@@ -201,9 +197,7 @@ def read_header(path: Path) -> Header:
             is_grey = image.mode in _GREY_MODES or image.mode.startswith("I;16")
     except _BROKEN as broken:
         raise BrokenImage(_reason(broken)) from None
-    return Header(
-        hashlib.sha256(content).digest(), (height, width) if is_sideways else (width, height), is_grey
-    )
+    return Header(hashlib.sha256(content).digest(), (height, width) if is_sideways else (width, height), is_grey)
 
 
 def attempt_all(function: Callable[[Path], T], paths: Sequence[Path]) -> Iterator[T | BrokenImage]:

@@ -72,9 +72,9 @@ def _read_arrays(path: Path) -> dict[SplitName, dict[str, Numbers]]:
     try:
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as archive:
             return _sort_arrays(archive, path)
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ValueError, zipfile.BadZipFile) as refused:
         raise TaskError(
-            f"{path}: not an .npz archive; write it with numpy.savez_compressed(path, images=…, labels=…)"
+            f"{path}: not an .npz archive ({refused}); write it with numpy.savez(path, images=…, labels=…)"
         ) from None
 
 
@@ -144,9 +144,7 @@ def _channels_first(images: Numbers, layout: Layout, source: str) -> Numbers:
     if layout == "auto":
         is_first, is_last = images.shape[1] <= _MAX_CHANNELS, images.shape[3] <= _MAX_CHANNELS
         if not is_first and not is_last:
-            raise TaskError(
-                f"{source}: no axis of shape {images.shape} looks like channels; set layout=nhwc or nchw"
-            )
+            raise TaskError(f"{source}: no axis of shape {images.shape} looks like channels; set layout=nhwc or nchw")
         is_float = images.dtype.kind == "f"
         layout = "nchw" if is_first and (is_float or not is_last) else "nhwc"
     return images if layout == "nchw" else images.transpose(0, 3, 1, 2)
@@ -155,9 +153,7 @@ def _channels_first(images: Numbers, layout: Layout, source: str) -> Numbers:
 def _targets(targets: Numbers, source: str) -> Numbers:
     """Return targets `(examples,)`, or `(examples, outputs)` for several values each."""
     if targets.dtype.kind not in "biufSU":
-        raise TaskError(
-            f"{source}: expected class labels or values, but got dtype {targets.dtype}; convert them"
-        )
+        raise TaskError(f"{source}: expected class labels or values, but got dtype {targets.dtype}; convert them")
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.ndim != 1 and not (targets.ndim == 2 and targets.shape[1] and targets.dtype.kind == "f"):
@@ -176,17 +172,13 @@ def _check_finite(numbers: Numbers, source: str) -> None:
     is_bad = ~np.isfinite(numbers)
     if count := int(is_bad.sum()):
         first = tuple(int(index) for index in np.argwhere(is_bad)[0])
-        raise TaskError(
-            f"{source}: {count} of {numbers.size} are NaN or infinite, the first at {first}; mend them"
-        )
+        raise TaskError(f"{source}: {count} of {numbers.size} are NaN or infinite, the first at {first}; mend them")
 
 
 def _check_lengths(examples: Examples, source: str) -> None:
     inputs, targets = len(examples.inputs), len(examples.targets)
     if inputs != targets:
-        raise TaskError(
-            f"{source}: {inputs} inputs but {targets} targets; there must be one target per input"
-        )
+        raise TaskError(f"{source}: {inputs} inputs but {targets} targets; there must be one target per input")
 
 
 def _check_parts(parts: dict[SplitName, Examples], path: Path) -> None:
@@ -199,8 +191,7 @@ def _check_parts(parts: dict[SplitName, Examples], path: Path) -> None:
     for name, part in parts.items():
         if part.inputs.shape[1:] != shape:
             raise TaskError(
-                f"{path}: {name} inputs have shape {part.inputs.shape[1:]}, but train inputs {shape}; "
-                "make them equal"
+                f"{path}: {name} inputs have shape {part.inputs.shape[1:]}, but train inputs {shape}; make them equal"
             )
         if part.targets.shape[1:] != outputs or _is_value(part) != _is_value(parts["train"]):
             raise TaskError(

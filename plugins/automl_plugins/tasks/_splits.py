@@ -104,9 +104,7 @@ def draw_splits(
     for group in np.unique(groups).tolist():
         members = np.flatnonzero(groups == group)
         if len(members) < len(drawn):
-            what = (
-                f"class {names[group]!r} has {_examples(len(members))}" if names else _examples(len(members))
-            )
+            what = f"class {names[group]!r} has {_examples(len(members))}" if names else _examples(len(members))
             raise TaskError(
                 f"{source}: {what}, too few for {', '.join(reversed(drawn))}: add examples"
                 + (" or leave the class out" if names else "")

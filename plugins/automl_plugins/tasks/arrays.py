@@ -123,9 +123,7 @@ class Arrays(Task):
 
     def _with_values(self, found: dict[SplitName, Examples], path: Path) -> _Contents:
         if found["train"].targets.dtype.kind in "SU":
-            raise TaskError(
-                f"{path}: target=values needs numbers, but the targets are strings; set target=classes"
-            )
+            raise TaskError(f"{path}: target=values needs numbers, but the targets are strings; set target=classes")
         splits = self._divide(found, path, [])
         train = splits["train"].targets.astype(np.float64)
         mean, unit = train.mean(0), train.std(0)
@@ -136,13 +134,9 @@ class Arrays(Task):
             for part, examples in splits.items()
         }
         outputs = train.shape[1] if train.ndim > 1 else 1
-        return _Contents(
-            scaled, Scale.of(splits["train"].inputs), outputs, np.asarray(unit, dtype=np.float32)
-        )
+        return _Contents(scaled, Scale.of(splits["train"].inputs), outputs, np.asarray(unit, dtype=np.float32))
 
-    def _divide(
-        self, found: dict[SplitName, Examples], path: Path, names: list[str]
-    ) -> dict[SplitName, Examples]:
+    def _divide(self, found: dict[SplitName, Examples], path: Path, names: list[str]) -> dict[SplitName, Examples]:
         """Return all three splits: those found, and the missing ones drawn from the training examples."""
         missing = self.options.shares(*(part for part in PARTS if part not in found))
         pool = found["train"]
@@ -158,14 +152,10 @@ def _class_indices(labels: Numbers, names: Numbers, source: str) -> Numbers:
     """Return the position of each label in the sorted ``names``."""
     kinds = {labels.dtype.kind, names.dtype.kind}
     if len(kinds) > 1 and kinds & {"S", "U"}:
-        raise TaskError(
-            f"{source}: labels are {labels.dtype}, training labels {names.dtype}; save both alike"
-        )
+        raise TaskError(f"{source}: labels are {labels.dtype}, training labels {names.dtype}; save both alike")
     unknown = np.setdiff1d(labels, names)
     if len(unknown):
-        raise TaskError(
-            f"{source}: class {_label(unknown[0])!r} is not among the training labels; add it there"
-        )
+        raise TaskError(f"{source}: class {_label(unknown[0])!r} is not among the training labels; add it there")
     return np.searchsorted(names, labels).astype(np.int64)
 
 

@@ -23,7 +23,7 @@ class Digits(Task):
 
     >>> task = Digits()
     >>> [len(task.split(name)) for name in ("train", "validation", "test")]
-    [1078, 360, 359]
+    [1078, 359, 360]
     """
 
     paper = "Alpaydin and Kaynak, 1998"

@@ -133,9 +133,7 @@ class ImageFolder(Task):
         decoded = self._decoded
         rows = decoded.rows[split]
         targets = torch.tensor([decoded.files[row].label for row in rows])
-        normalise = Normaliser(
-            torch.from_numpy(decoded.scale.mean), torch.from_numpy(decoded.scale.deviation)
-        )
+        normalise = Normaliser(torch.from_numpy(decoded.scale.mean), torch.from_numpy(decoded.scale.deviation))
         if decoded.pixels is None:
             paths = [decoded.files[row].path for row in rows]
             return DiskSplit(paths, targets, decoded.decoder, normalise)
@@ -158,9 +156,7 @@ class ImageFolder(Task):
     def _found(self) -> _Found:
         root = find_path(self.options.path, "folder")
         if not root.is_dir():
-            raise TaskError(
-                f"{root}: a file, not a folder of class folders; name a folder, or use the task arrays"
-            )
+            raise TaskError(f"{root}: a file, not a folder of class folders; name a folder, or use the task arrays")
         classes, files = _list_files(root)
         headers = tuple(attempt_all(read_header, [file.path for file in files]))
         return _Found(root, classes, files, headers)
@@ -171,11 +167,7 @@ class ImageFolder(Task):
         sound = [header for header in found.headers if isinstance(header, Header)]
         if not sound:
             raise TaskError(f"{found.root}: none of {len(found.files)} image files can be read; replace them")
-        is_grey = (
-            all(header.is_grey for header in sound)
-            if options.colour == "auto"
-            else options.colour == "greyscale"
-        )
+        is_grey = all(header.is_grey for header in sound) if options.colour == "auto" else options.colour == "greyscale"
         decoder = Decoder(_common_size(sound, options.image_size), 1 if is_grey else 3)
         needed = len(sound) * decoder.channels * decoder.size[0] * decoder.size[1]
         is_kept = needed <= options.memory_limit_mb * 2**20
@@ -258,8 +250,7 @@ def _check_classes(found: _Found, files: tuple[_File, ...]) -> None:
 def _divide(found: _Found, files: tuple[_File, ...], options: ImageFolderOptions) -> dict[SplitName, Rows]:
     """Return the rows of each split: by folder where there is one, and otherwise drawn from ``train``."""
     by_part: dict[SplitName, Rows] = {
-        part: np.array([row for row, file in enumerate(files) if file.part == part], np.int64)
-        for part in PARTS
+        part: np.array([row for row, file in enumerate(files) if file.part == part], np.int64) for part in PARTS
     }
     given = {part: rows for part, rows in by_part.items() if len(rows)}
     missing = options.shares(*(part for part in PARTS if part not in given))
@@ -274,16 +265,12 @@ def _list_files(root: Path) -> tuple[tuple[str, ...], tuple[_File, ...]]:
     classes = tuple(sorted(folder.name for folder in _folders(parts["train"])))
     if len(classes) < 2:
         held = f"only {classes[0]!r}" if classes else "none"
-        raise TaskError(
-            f"{parts['train']}: expected a sub-folder for each of two classes or more, but found {held}"
-        )
+        raise TaskError(f"{parts['train']}: expected a sub-folder for each of two classes or more, but found {held}")
     files = []
     for part, folder in parts.items():
         for class_folder in _folders(folder):
             if class_folder.name not in classes:
-                raise TaskError(
-                    f"{class_folder}: no such class in {parts['train']}; add it there or remove it"
-                )
+                raise TaskError(f"{class_folder}: no such class in {parts['train']}; add it there or remove it")
             label = classes.index(class_folder.name)
             images = _image_files(class_folder)
             files += [_File(path, path.relative_to(root).as_posix(), label, part) for path in images]

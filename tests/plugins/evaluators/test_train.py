@@ -84,6 +84,15 @@ class Line(Task):
         return "line"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Small networks gain nothing from more, and tests may run side by side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def task():
     return Digits().seal()
@@ -103,7 +112,7 @@ def _without_clock(metrics):
 
 
 def test_digits_are_learnt(task):
-    found = _train(task, "conv", epochs=6)
+    found = _train(task, "dense", epochs=10)
     assert found["val_accuracy"] > 0.85
     assert found["train_time"] > 0
 
@@ -147,9 +156,9 @@ def test_reports_what_it_declares_with_the_objective_first(task, is_image):
 
 
 def test_regression_is_learnt():
-    found = _train(Line(), epochs=60, optimizer="sgd")
-    assert found["val_r2"] > 0.5
-    assert found["val_rmse"] < 2.5
+    found = _train(Line(), epochs=40)
+    assert found["val_r2"] > 0.8
+    assert found["val_rmse"] < 1.4
 
 
 def test_every_epoch_is_reported(task):
@@ -245,7 +254,7 @@ def test_diverging_network_fails_with_the_reason(task):
 
 @pytest.mark.parametrize("fidelity", [0, -1, 4, float("nan")])
 def test_fidelity_out_of_range_is_refused(task, fidelity):
-    with pytest.raises(ConfigurationError, match="`fidelity` must be above 0 and at most `train.epochs` = 3"):
+    with pytest.raises(ConfigurationError, match=r"`fidelity` must be above 0 and at most `train.epochs` = 3"):
         _train(task, context=Context(task, fidelity=fidelity))
 
 
@@ -284,7 +293,7 @@ def test_network_is_handed_out_trained_and_in_evaluation_mode(task):
     ],
 )
 def test_every_option_trains_and_makes_a_difference(task, options):
-    plain, changed = (_train(task, "conv", epochs=2, optimizer="sgd", **extra) for extra in ({}, options))
+    plain, changed = (_train(task, "conv", **{"epochs": 2, "optimizer": "sgd", **extra}) for extra in ({}, options))
     assert changed["val_accuracy"] > 0.2
     assert changed["train_loss"] != plain["train_loss"] or "channels_last" in options
 

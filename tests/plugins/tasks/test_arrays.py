@@ -156,7 +156,10 @@ MALFORMED = {
     "twice the same": ({"x": X, "images": X, "y": Y}, "'x' and 'images' are both train inputs; keep one"),
     "only a test split": ({"test_x": X, "test_y": Y}, "only test found; add train_images"),
     "unequal lengths": ({"x": X, "y": Y[:-1]}, "12 inputs but 11 targets"),
-    "not a number": ({"x": np.where(X == 0, np.nan, X), "y": Y}, r"24 of 24 are NaN or infinite, the first at \(0, 0\)"),
+    "not a number": (
+        {"x": np.where(X == 0, np.nan, X), "y": Y},
+        r"24 of 24 are NaN or infinite, the first at \(0, 0\)",
+    ),
     "infinite target": ({"x": X, "y": np.where(Y, np.inf, 0.5)}, "6 of 12 are NaN or infinite"),
     "lonely class": ({"x": X, "y": (np.arange(12) > 10) * 1}, "class '1' has 1 example, too few for train"),
     "one class": ({"x": X, "y": Y * 0}, "every example is of class '0'"),
@@ -185,25 +188,25 @@ def test_malformed_archive_is_explained_in_one_line(tmp_path, name):
 
 
 def test_missing_file_is_explained(tmp_path):
-    with pytest.raises(TaskError, match="no file .*none.npz'; check the path"):
+    with pytest.raises(TaskError, match=r"no file .*none.npz'; check the path"):
         _task(tmp_path / "none.npz").digest()
 
 
 def test_folder_is_explained(tmp_path):
-    with pytest.raises(TaskError, match="a folder, not an .npz file"):
+    with pytest.raises(TaskError, match=r"a folder, not an .npz file"):
         _task(tmp_path).digest()
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x04K\x01."])
 def test_file_of_another_kind_is_explained(tmp_path, content):
     (tmp_path / "x.npz").write_bytes(content)
-    with pytest.raises(TaskError, match="not an .npz archive"):
+    with pytest.raises(TaskError, match=r"not an .npz archive"):
         _task(tmp_path / "x.npz").digest()
 
 
 def test_single_array_is_not_an_archive(tmp_path):
     np.save(tmp_path / "x.npy", X)
-    with pytest.raises(TaskError, match="not an .npz archive"):
+    with pytest.raises(TaskError, match=r"not an .npz archive"):
         _task(tmp_path / "x.npy").digest()
 
 

@@ -115,7 +115,9 @@ class Connection:
             artifacts = None if place.artifacts is None else Path(place.artifacts).as_uri()
             return str(self._client.create_experiment(project, artifact_location=artifacts))
         if found.lifecycle_stage != "active":
-            raise MlflowException(f"experiment {project!r} was deleted in MLflow; restore it, or choose another project")
+            raise MlflowException(
+                f"experiment {project!r} was deleted in MLflow; restore it, or choose another project"
+            )
         return str(found.experiment_id)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from automl import Study
+from automl import Study, Trial
 
 if TYPE_CHECKING:
     from automl.storage.records import TrialRecord
@@ -143,9 +143,13 @@ def trial_tags(row: TrialRecord) -> dict[str, str]:
     return tags_of(tags)
 
 
-def run_name(row: TrialRecord, title: str) -> str:
-    """Return the name of a trial's run, as ``17 · 5 nodes, 6 edges``."""
-    return (f"{row.number} · {title}" if title else str(row.number))[:_NAME_LENGTH]
+def run_name(number: int, title: str) -> str:
+    """Return the name of a trial's run.
+
+    >>> run_name(17, "5 nodes, 6 edges")
+    '17 · 5 nodes, 6 edges'
+    """
+    return (f"{number} · {title}" if title else str(number))[:_NAME_LENGTH]
 
 
 def trial_points(row: TrialRecord, reports: Sequence[tuple[int, Mapping[str, float]]]) -> list[Point]:
@@ -166,6 +170,20 @@ def trial_points(row: TrialRecord, reports: Sequence[tuple[int, Mapping[str, flo
         if value != shown:
             points.append(Point(name, value, step, end))
     return [point for point in points if math.isfinite(point.value)]
+
+
+def json_file(value: object) -> bytes:
+    """Return ``value`` as the content of a JSON file for people."""
+    return json.dumps(value, indent=2, default=dict).encode()
+
+
+def best_file(best: Sequence[Trial]) -> bytes:
+    """Return the best trials with their metrics (null where not finite) and architectures, as a JSON file."""
+    found = []
+    for trial in best:
+        metrics = {name: value if math.isfinite(value) else None for name, value in trial.metrics.items()}
+        found.append({"trial": trial.number, "metrics": metrics, "architecture": trial.architecture.to_json()})
+    return json_file(found)
 
 
 def params_of(values: Mapping[str, Any]) -> dict[str, str]:

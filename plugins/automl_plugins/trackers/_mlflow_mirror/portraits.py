@@ -50,6 +50,8 @@ def _space_of(study: Study) -> SearchSpace[Any]:
     """Return the space alone: the study's other components may take seconds to import."""
     spec = study.definition.space
     key = f"space {spec.name}"
-    component, options = Recipe(study.definition, {key: study.record.components[key]["target"]}).component("space", spec)
+    component, options = Recipe(study.definition, {key: study.record.components[key]["target"]}).component(
+        "space", spec
+    )
     space: SearchSpace[Any] = component(options)
     return space

@@ -1,0 +1,46 @@
+"""``automl ui``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from automl.cli import _options as options
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(name="ui")
+def ui(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port to serve on.")] = 5000,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    tracking_uri: options.TrackingUri = None,
+    debug: options.Debug = False,
+) -> None:
+    """Open the MLflow user interface.
+
+    It shows the mirror of the studies in a store, and is served until Ctrl-C.
+    """
+    import signal
+
+    from automl.plugins import registry
+    from automl.storage.database import store_url
+
+    # The server is in a session of its own: whatever ends this process must stop it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tracker = registry().load("tracker", "mlflow")
+    try:
+        server = tracker.serve_ui(store_url(storage), tracking_uri=tracking_uri, host=host, port=port)
+    except KeyboardInterrupt:
+        return
+    try:
+        print(f"MLflow answers at {server.address}", flush=True)
+        if server.process is not None:
+            print("Ctrl-C stops it", flush=True)
+        server.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()

@@ -1,0 +1,201 @@
+"""Tracker ``mlflow``: a mirror of the study in MLflow, written by a process of its own.
+
+The store is the truth, MLflow a view of it: a search never waits for MLflow, and an MLflow that is slow, absent or lost
+costs nothing but the view, which `Mlflow.sync` rebuilds at any time. Importing this module does not import MLflow.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from automl import AutomlError, BaseOptions, Progress, Study, Tracker, Trial
+from automl_plugins.trackers._mlflow_mirror import server
+from automl_plugins.trackers._mlflow_mirror.assignment import Assignment, Children, Status
+from automl_plugins.trackers._mlflow_mirror.places import place_of
+from automl_plugins.trackers._mlflow_mirror.process import WriterProcess
+from automl_plugins.trackers._mlflow_mirror.server import UiServer
+
+_SYNC_PATIENCE = 10.0
+_LONGEST_WAIT, _WAIT_SHARE = 5.0, 0.05
+_FOREVER = 365 * 86_400.0
+
+log = logging.getLogger("automl")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What `Mlflow.sync` did: the parent run, trials mirrored in all, and child runs written by this call."""
+
+    tracking_uri: str
+    experiment: str
+    experiment_id: str
+    run_id: str
+    trials: int
+    created: int
+    updated: int
+
+
+class Mlflow(Tracker):
+    """Mirror the study in MLflow: a run per study with the best values so far, and below it a run per trial.
+
+    >>> Mlflow(Mlflow.Options(children="best")).options.children
+    'best'
+    """
+
+    class Options(BaseOptions):
+        tracking_uri: str | None = None
+        """Where to; by default `MLFLOW_TRACKING_URI`, else `mlflow.db` beside the store."""
+        children: Children = "auto"
+        """Which trials get a run of their own: all, those that were best yet, none; auto is all of the first 1,000."""
+        wait: Annotated[float, Field(ge=0)] | None = None
+        """Seconds to wait for the mirror at the end; by default 5, but at most a twentieth of the study's time."""
+        patience: Annotated[float, Field(ge=0)] = 600.0
+        """Seconds for which the mirror tries to reach an absent MLflow after the study's end."""
+
+    summary: ClassVar[str] = "Mirror of the study in MLflow."
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._writer: WriterProcess | None = None
+        self._assignment: Assignment | None = None
+        self._name = ""
+        self._asked = 0
+
+    def study_started(self, study: Study, progress: Progress) -> None:
+        """Start the writer."""
+        if importlib.util.find_spec("mlflow") is None:
+            log.warning("mlflow is not installed: the study is not mirrored (install it, or search with --no-mlflow)")
+            return
+        self._name, options = study.name, self.options
+        place_of(study.store.url, options.tracking_uri)
+        self._assignment = Assignment(
+            study.store.url, study.name, options.tracking_uri, options.children, True, options.patience
+        )
+        self._writer = WriterProcess(self._assignment)
+
+    def trial_started(self, trial: Trial) -> None:
+        """Count the trials, to know at the end how many are missing."""
+        self._asked = max(self._asked, trial.number + 1)
+
+    def trial_finished(self, trial: Trial, progress: Progress) -> None:
+        """Say once when the writer is broken."""
+        writer = self._writer
+        if writer is not None and writer.exit_code not in (None, 0):
+            log.warning("%s is no longer mirrored in MLflow: %s\n  %s", self._name, writer.trouble, self._remedy)
+            self._writer = None
+
+    def study_finished(self, state: str, progress: Progress) -> None:
+        """Wait a moment for the writer, and say how far it is when that was too short."""
+        if self._writer is None or self._assignment is None:
+            return
+        if self._writer.exit_code is not None:
+            self._writer = WriterProcess(self._assignment)
+        wait: float | None = self.options.wait
+        if wait is None:
+            wait = min(_LONGEST_WAIT, _WAIT_SHARE * progress.elapsed)
+        self._writer.wait(wait)
+        behind = f"MLflow shows {self._writer.status.told} of {max(self._asked, self._writer.status.told)} trials"
+        if self._writer.trouble:
+            log.warning("%s of %s: %s\n  %s", behind, self._name, self._writer.trouble, self._remedy)
+        elif self._writer.exit_code is None:
+            log.info("%s of %s yet; the rest follows in the background", behind, self._name)
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the writer has ended, at most ``seconds``; say whether all is mirrored."""
+        return self._writer is not None and self._writer.wait(seconds) and self._writer.exit_code == 0
+
+    @property
+    def _remedy(self) -> str:
+        return f"the study itself is safe; `automl mlflow sync {self._name}` mirrors it when MLflow is back"
+
+    @classmethod
+    def sync(
+        cls,
+        study: Study,
+        *,
+        children: Children = "auto",
+        tracking_uri: str | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> SyncReport:
+        """Bring the mirror of ``study`` up to date, from nothing if need be; what is there already is left as it is.
+
+        Args:
+            study: the study; it may be running.
+            children: see the option.
+            tracking_uri: see the option.
+            on_progress: called now and then with the number of told trials that are mirrored.
+
+        Raises:
+            AutomlError: MLflow cannot be reached, or another process is mirroring the study.
+            ConfigurationError: the tracking URI cannot be used.
+        """
+        if importlib.util.find_spec("mlflow") is None:
+            raise AutomlError("mlflow is not installed; install it with `pip install mlflow`")
+        place = place_of(study.store.url, tracking_uri)
+        assignment = Assignment(study.store.url, study.name, tracking_uri, children, False, _SYNC_PATIENCE)
+        writer = WriterProcess(assignment)
+
+        def watch(status: Status) -> None:
+            if on_progress is not None:
+                on_progress(status.told)
+
+        try:
+            writer.wait(_FOREVER, watch)
+        finally:
+            if writer.exit_code is None:
+                writer.stop()
+        if writer.exit_code != 0:
+            raise AutomlError(
+                f"study {study.name!r} could not be mirrored to {place.display_uri}: {writer.trouble}; "
+                "what was written stays, and the next `automl mlflow sync` goes on from there"
+            )
+        status = writer.status
+        watch(status)
+        project = study.definition.project
+        return SyncReport(
+            place.display_uri,
+            project,
+            status.experiment_id,
+            status.run_id,
+            status.told,
+            status.created,
+            status.updated,
+        )
+
+    @classmethod
+    def tracking_uri(cls, storage: str, *, tracking_uri: str | None = None) -> str:
+        """Return where the studies of ``storage`` are mirrored, without a password."""
+        return place_of(storage, tracking_uri).display_uri
+
+    @classmethod
+    def ui_command(
+        cls, storage: str, *, tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000
+    ) -> list[str]:
+        """Return the command that serves the MLflow UI of the mirror of ``storage``."""
+        return server.ui_command(place_of(storage, tracking_uri), host, port)
+
+    @classmethod
+    def serve_ui(
+        cls,
+        storage: str,
+        *,
+        tracking_uri: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 5000,
+        seconds: float = 90.0,
+    ) -> UiServer:
+        """Start the MLflow UI on the mirror of ``storage`` and return when it answers; the caller stops it.
+
+        When the mirror is on a tracking server, that server's address is returned and nothing is started.
+
+        Raises:
+            ConfigurationError: the port is taken, or the tracking URI cannot be used.
+            AutomlError: it did not answer within ``seconds``; says its last words.
+        """
+        return server.serve(place_of(storage, tracking_uri), host=host, port=port, seconds=seconds)

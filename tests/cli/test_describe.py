@@ -1,0 +1,44 @@
+from automl.cli._describing import default_text, type_text
+from automl.plugins import registry
+
+
+def test_describe_shows_options_metrics_paper_and_source(automl):
+    shown = automl("describe", "evaluator", "tiny_components:Score").out
+    assert "Distance from the middle, and the size." in shown
+    assert "Paper: Nobody. On points. 2026." in shown
+    assert "What the score is multiplied by." in shown
+    assert "plain | raise | explode" in shown
+    assert "float > 0" in shown
+    assert "The higher the better." in shown
+
+
+def test_kind_may_be_left_out_where_the_name_says_it(automl):
+    assert automl("describe", "random_search").out == automl("describe", "strategy", "random_search").out
+
+
+def test_unknown_name_is_answered_with_the_nearest(automl):
+    bare, of_kind = automl("describe", "random_serch"), automl("describe", "strategy", "random_serch")
+    assert (bare.code, of_kind.code) == (2, 4)
+    assert "did you mean 'random_search'?" in bare.err
+    assert "did you mean 'random_search'?" in of_kind.err
+
+
+def test_too_many_words_are_a_usage_error(automl):
+    assert automl("describe", "a", "b", "c").code == 2
+    assert automl("describe", "spice", "nas_cell").code == 2
+
+
+def test_component_that_cannot_be_imported_is_a_plugin_error(automl):
+    ran = automl("describe", "space", "nowhere:Space")
+    assert (ran.code, "cannot be imported" in ran.err) == (4, True)
+
+
+def test_every_registered_component_can_be_described(automl):
+    for kind, name in registry().components:
+        shown = automl("describe", kind, name)
+        assert shown.code == 0, shown.err
+        for option, field in registry().load(kind, name).Options.model_fields.items():
+            assert option in shown.out
+            assert type_text(field)
+            assert default_text(field)
+            assert field.description, f"option {option} of {name} has no description"

@@ -1,0 +1,36 @@
+import json
+
+from automl import load_study
+
+
+def test_resumed_study_goes_on_to_the_larger_budget_as_if_it_had_had_it(tiny, automl):
+    tiny("--trials", "6", "--study", "whole", "--quiet", "--set", "study.evaluation_seeds=trial")
+    tiny("--trials", "3", "--study", "parts", "--quiet", "--set", "study.evaluation_seeds=trial")
+    ran = automl("resume", "parts", "--trials", "6")
+    assert ran.code == 0
+    assert "study parts goes on after 3 trials" in ran.err
+    parts, whole = load_study("parts").trials, load_study("whole").trials
+    assert [trial.architecture for trial in parts] == [trial.architecture for trial in whole]
+
+
+def test_json_of_resume_is_the_summary(tiny, automl):
+    tiny("--trials", "2", "--study", "a", "--quiet")
+    ran = automl("resume", "a", "--trials", "3", "--json", "--quiet")
+    assert json.loads(ran.out) == load_study("a").summary_json()
+    assert ran.err == ""
+
+
+def test_execution_may_change(tiny, automl):
+    tiny("--trials", "2", "--study", "a", "--quiet")
+    assert automl("resume", "a", "--trials", "3", "--devices", "cpu", "--timeout", "1h", "--time", "1h").code == 0
+
+
+def test_unknown_study_is_answered_with_the_nearest(tiny, automl):
+    tiny("--trials", "2", "--study", "cells", "--quiet")
+    ran = automl("resume", "cell")
+    assert (ran.code, "did you mean 'cells'?" in ran.err) == (2, True)
+
+
+def test_absent_store_is_not_made(automl, tmp_path):
+    assert automl("resume", "a", "--storage", tmp_path / "no.db").code == 1
+    assert not (tmp_path / "no.db").exists()

@@ -1,0 +1,137 @@
+import json
+
+import pytest
+
+from automl import load_study
+
+
+def test_search_prints_the_best_what_it_gained_and_what_to_type_next(tiny):
+    ran = tiny(
+        "--trials", "12", "--strategy", "regularized_evolution", "--set", "strategy.population_size=4", "--study", "a"
+    )
+    assert ran.code == 0
+    assert "a: completed" in ran.out
+    assert "point [" in ran.out
+    assert "best of the 4 random starts" in ran.out
+    assert "automl resume a --trials 24" in ran.out
+    assert "study a starts" in ran.err
+
+
+def test_json_is_all_that_stdout_gets_and_progress_stays_on_stderr(tiny):
+    ran = tiny("--trials", "4", "--json")
+    summary = json.loads(ran.out)
+    assert list(summary) == ["study", "state", "trials", "best", "elapsed_s", "storage"]
+    assert summary == load_study(summary["study"]).summary_json()
+    assert summary["trials"]["completed"] == 4
+    assert summary["study"] in ran.err
+
+
+def test_quiet_search_writes_nothing_to_stderr(tiny):
+    assert tiny("--trials", "3", "--quiet").err == ""
+
+
+def test_time_alone_is_a_budget_without_a_number_of_trials(tiny):
+    tiny("--time", "0.2s", "--study", "timed", "--quiet")
+    assert (load_study("timed").record.trials_budget, load_study("timed").record.time_budget) == (None, 0.2)
+
+
+def test_settings_reach_space_evaluator_execution_and_study(tiny):
+    tiny(
+        *(
+            "--trials",
+            "3",
+            "--study",
+            "set",
+            "--quiet",
+            "--set",
+            "space.side=20",
+            "--set",
+            "tiny_components:Score.scale=2",
+        ),
+        *("--set", "execution.threads=1", "--set", "study.count_duplicates=true", "--set", "budget.trials=4"),
+    )
+    definition = load_study("set").definition
+    assert definition.space.options == {"side": 20}
+    assert definition.evaluators[0].options == {"scale": 2}
+    assert (definition.execution.threads, definition.count_duplicates, definition.budget.trials) == (1, True, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--space", "nas_cel"], "--space nas_cel: unknown search space 'nas_cel'; did you mean 'nas_cell'?"),
+        (
+            ["--set", "space.sid=3"],
+            "--set space.sid=3: unknown option of tiny_components:TinySpace 'sid'; did you mean 'side'?",
+        ),
+        (["--set", "space.side=1"], "--set space.side=1: `tiny_components:TinySpace.side`:"),
+        (["--constraint", "siz <= 5"], "--constraint siz <= 5: unknown metric 'siz'; did you mean 'size'?"),
+        (["--constraint", "size ~ 5"], "--constraint size ~ 5: cannot read the condition 'size ~ 5'"),
+        (["--objective", "score:up"], "--objective score:up: cannot read the objective 'score:up'"),
+        (
+            ["--objective", "score:max", "--objective", "size:min", "--strategy", "tiny_components:Single"],
+            "one objective",
+        ),
+        (["--workers", "5000"], "--workers 5000: `execution.workers`:"),
+        (["--space", "tiny_components:NoSpace"], "is not a subclass of automl.SearchSpace"),
+        (["--space", "tiny_components:Missing"], "cannot be imported"),
+        (["--set", "study.sed=1"], "--set study.sed=1: unknown setting"),
+    ],
+)
+def test_mistake_in_a_flag_is_a_configuration_error_that_names_the_flag(arguments, message, tiny, tmp_path):
+    ran = tiny(*arguments)
+    assert ran.code == 4
+    assert ran.err.startswith("error: ")
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "automl.db").exists()
+
+
+@pytest.mark.parametrize("setting", ["epochs=3", "train", "nowhere.x=1", "space.side.deep=1 = 2", "space.=1"])
+def test_unreadable_setting_is_refused(setting, tiny):
+    ran = tiny("--set", setting)
+    assert ran.code in (2, 4)
+    assert setting in ran.err
+
+
+def test_name_that_is_taken_is_refused_with_the_command_that_continues(tiny):
+    tiny("--trials", "2", "--study", "twice", "--quiet")
+    ran = tiny("--trials", "2", "--study", "twice")
+    assert ran.code == 1
+    assert "automl resume twice" in ran.err
+
+
+def test_search_in_which_nothing_is_feasible_exits_with_3(tiny):
+    ran = tiny("--trials", "3", "--constraint", "size < 0", "--quiet")
+    assert (ran.code, "nothing feasible" in ran.out) == (3, True)
+    assert tiny("--trials", "3", "--set", "tiny_components:Score.mode=raise", "--quiet", "--json").code == 3
+
+
+def test_storage_comes_from_the_flag_or_the_environment(tiny, tmp_path, monkeypatch):
+    assert "--storage other.db" in tiny("--trials", "2", "--storage", "other.db").out
+    monkeypatch.setenv("AUTOML_STORAGE", str(tmp_path / "from_environment.db"))
+    assert "--storage" not in tiny("--trials", "2").out
+    assert (tmp_path / "other.db").exists()
+    assert (tmp_path / "from_environment.db").exists()
+
+
+def test_flags_win_over_the_study_file(tiny, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'seed = 5\nproject = "filed"\n[space]\nname = "tiny_components:TinySpace"\nside = 30\n'
+        '[[evaluators]]\nname = "tiny_components:Score"\nscale = 3.0\n[budget]\ntrials = 9\n'
+    )
+    assert tiny("--config", file, "--trials", "2", "--study", "both", "--quiet").code == 0
+    definition = load_study("both").definition
+    assert (definition.seed, definition.project, definition.budget.trials) == (5, "filed", 2)
+    assert (definition.space.options, definition.evaluators[0].options) == ({"side": 30}, {"scale": 3.0})
+
+
+def test_normal_durability_is_accepted(tiny):
+    assert tiny("--trials", "2", "--durability", "normal", "--quiet").code == 0
+    assert tiny("--durability", "none").code == 2
+
+
+def test_mlflow_children_needs_mlflow(tiny):
+    ran = tiny("--mlflow-children", "all")
+    assert (ran.code, "needs the tracker mlflow" in ran.err) == (2, True)
