@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,6 @@ from automl.study import Study
 from automl.tracker import Tracker
 
 DEFAULT_STORAGE = "automl.db"
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def search(
@@ -117,8 +114,6 @@ def create(prepared: Prepared, store: Store) -> Study:
     """Write a new study to the store, named after its space and strategy unless it has a name."""
     definition = prepared.definition
     name = definition.name or _free_name(definition, store)
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"study name {name!r} must be letters, digits, dots, dashes and underscores")
     store.create_study(
         name,
         definition.model_copy(update={"name": name}).model_dump(mode="json"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,6 +11,7 @@ from automl.conditions import Condition
 from automl.errors import ConfigurationError, unknown_name
 from automl.objectives import Goal, Objective
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 EvaluationSeeds = Literal["shared", "study", "trial"]
 
 
@@ -40,27 +42,27 @@ class ComponentSpec(_Part):
 class Budget(_Part):
     """When a study ends: at the first of these to be spent."""
 
-    trials: Annotated[int, Field(ge=1)] | None = None
+    trials: Annotated[int, Field(ge=1, strict=True)] | None = None
     """Trials; repeats of the study's own trials are free unless `count_duplicates`."""
-    time: Annotated[float, Field(gt=0)] | None = None
+    time: Annotated[float, Field(gt=0, strict=True)] | None = None
     """Seconds of searching, added up over interruptions; what is running then is finished."""
 
 
 class Execution(_Part):
     """Where and how evaluations run. It may be changed when a study is resumed."""
 
-    executor: str | None = None
+    executor: ComponentSpec | None = None
     """Name of the executor; by default `in_process`, or `process_pool` for several workers, a timeout or a memory
     limit."""
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    workers: Annotated[int, Field(ge=1, le=1024, strict=True)] = 1
     """Evaluations at a time."""
     devices: tuple[str, ...] = ()
     """Torch devices, shared out to the workers in turn; by default every CUDA device, else the CPU."""
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, strict=True)] | None = None
     """CPU threads of each worker; by default the cores but one, shared out equally."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
+    timeout: Annotated[float, Field(gt=0, strict=True)] | None = None
     """Seconds after which a trial fails."""
-    memory_limit: Annotated[float, Field(gt=0)] | None = None
+    memory_limit: Annotated[float, Field(gt=0, strict=True)] | None = None
     """MiB of main memory that a worker may use, torch itself (about 400) included."""
     deterministic: bool = False
     """Tell results in the order of proposals, with at most `workers` on their way, so that a parallel study repeats."""
@@ -69,8 +71,8 @@ class Execution(_Part):
 class StudyDefinition(_Part):
     """A study as a user defines it, with flags or in a TOML file."""
 
-    name: str | None = None
-    """Name of the study; made from the space and the strategy by default."""
+    name: Annotated[str, Field(max_length=200)] | None = None
+    """Name of the study: letters, digits, dots, dashes, underscores; made from space and strategy by default."""
     project: Annotated[str, Field(min_length=1)] = "automl"
     """Name under which trackers group studies (the MLflow experiment)."""
     space: ComponentSpec = ComponentSpec(name="nas_cell")
@@ -87,17 +89,19 @@ class StudyDefinition(_Part):
     budget: Budget = Budget(trials=50)
     execution: Execution = Execution()
     trackers: tuple[ComponentSpec, ...] = (ComponentSpec(name="mlflow"),)
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
     """Seed of every proposal."""
     evaluation_seeds: EvaluationSeeds = "shared"
     """Seed of an evaluation: the same in all studies (so results are shared), one per study, or one per trial."""
     count_duplicates: bool = False
     """Whether a repeat of an architecture that this study has already tried consumes budget."""
-    max_attempts: Annotated[int, Field(ge=1)] = 3
+    max_attempts: Annotated[int, Field(ge=1, strict=True)] = 3
     """How often a trial is started again after the engine died under it."""
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyDefinition:
+        if self.name is not None and not _NAME.fullmatch(self.name):
+            raise ValueError(f"study name {self.name!r} must be letters, digits, dots, dashes and underscores")
         if self.budget.trials is None and self.budget.time is None:
             raise ValueError("`budget` needs `trials` or `time`")
         names = [spec.name for spec in self.evaluators]
@@ -139,8 +143,10 @@ def parse_definition(values: dict[str, Any]) -> StudyDefinition:
 def _explain(error: Any, path: tuple[str | int, ...]) -> str:
     where = ".".join(str(part) for part in path)
     if error["type"] == "extra_forbidden":
-        model = {"budget": Budget, "execution": Execution}.get(str(path[0]) if len(path) > 1 else "", StudyDefinition)
-        return unknown_name(f"setting in {model.__name__.lower()}", str(path[-1]), model.model_fields)
+        models: dict[str, type[_Part]] = {"budget": Budget, "execution": Execution}
+        model: type[_Part] = models.get(str(path[0]) if len(path) > 1 else "", StudyDefinition)
+        what = "setting of a study" if model is StudyDefinition else f"setting in {path[0]}"
+        return unknown_name(what, str(path[-1]), model.model_fields)
     message = str(error["msg"]).removeprefix("Value error, ")
     if not where:
         return message

@@ -31,8 +31,8 @@ def component_versions(definition: StudyDefinition) -> dict[str, Any]:
         ("space", definition.space.name),
         ("strategy", definition.strategy.name),
         ("task", definition.task.name),
-        *(("evaluator", spec.name) for spec in definition.evaluators),  # type: ignore[list-item]
-        *(("tracker", spec.name) for spec in definition.trackers),  # type: ignore[list-item]
+        *(("evaluator", spec.name) for spec in definition.evaluators),
+        *(("tracker", spec.name) for spec in definition.trackers),
     ]
     found = {}
     for kind, name in specs:

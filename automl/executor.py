@@ -44,7 +44,7 @@ class Executor(Component, ABC):
         """Whether a candidate that crashes, hangs or leaks cannot harm the engine."""
 
     def check(self, slots: Slots) -> None:
-        """Raise `ConfigurationError` when this executor cannot give what ``slots`` asks for; called before anything runs."""
+        """Raise `ConfigurationError` when this executor cannot give what ``slots`` asks for; called first."""
 
     @abstractmethod
     def start(self, recipe: Recipe, slots: Slots, on_report: OnReport, should_stop: Callable[[], bool]) -> None:

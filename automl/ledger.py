@@ -43,7 +43,7 @@ class Ledger:
         self._open: dict[int, TrialRecord] = {}
         self._ready: dict[int, None] = {}
         self._waiting: dict[int, list[int]] = {}
-        self._revision = 0
+        self._revision = self._finished = 0
         self._counts = dict.fromkeys(("completed", "failed", "rejected", "pruned", "duplicates"), 0)
         self._best: list[Trial] = []
         self.asked = self.told = self.counted = self.repeats = 0
@@ -75,7 +75,7 @@ class Ledger:
     def progress(self) -> Progress:
         """Return where the study stands."""
         return Progress(
-            trials=sum(self._counts.values()) if self._count_duplicates else self._finished(),
+            trials=self._finished,
             trials_budget=self._study.trials_budget,
             elapsed=self.elapsed(),
             time_budget=self._study.time_budget,
@@ -151,18 +151,19 @@ class Ledger:
             "finished": time.time(),
         }
         head = next(iter(self._open)) if self._is_ordered else None
+        place = self.told + len(self._ready)
         changes: list[tuple[int, Mapping[str, Any]]] = []
-        for place, number in enumerate((outcome.number, *self._waiting.pop(outcome.number, ()))):
+        for number in (outcome.number, *self._waiting.pop(outcome.number, ())):
             changed = {**values, "revision": self._next_revision()}
             if not self._is_ordered:
-                changed["told_order"] = self.told + place
+                changed["told_order"] = place + len(changes)
             elif number == head:
                 changed["told_order"] = self.told
             changes.append((number, changed))
         rows = [(outcome.number, step, metrics) for step, metrics in reports.items()]
         self._store.change_trials(self._lease, changes, reports=rows, elapsed=self._book_time())
-        for number, changed in changes:
-            self._open[number] = replace(self._open[number], **changed)
+        for number, found in changes:
+            self._open[number] = replace(self._open[number], **found)
             self._ready[number] = None
 
     def next_to_tell(self) -> Trial | None:
@@ -209,6 +210,7 @@ class Ledger:
     def _learnt(self, record: TrialRecord) -> Trial:
         trial = record.trial(self._goal)
         self.told += 1
+        self._finished += 1 if record.duplicate_of is None or self._count_duplicates else 0
         if record.duplicate_of is None:
             self._counts[record.state] += 1
         if record.duplicate_of is not None or record.is_cached:
@@ -216,9 +218,6 @@ class Ledger:
         if trial.is_feasible:
             self._best = best_of([*self._best, trial], self._goal)
         return trial
-
-    def _finished(self) -> int:
-        return sum(self._counts[state] for state in ("completed", "failed", "rejected", "pruned"))
 
     def _next_revision(self) -> int:
         self._revision += 1

@@ -29,7 +29,7 @@ class BaseOptions(BaseModel):
 class Component:
     """Anything that a study names and configures: a space, strategy, evaluator, task, executor or tracker.
 
-    ``paper`` cites the source of the method; ``summary`` comes from the class docstring's first line.
+    ``paper`` cites the source of the method.
     """
 
     kind: ClassVar[str] = "component"
@@ -40,23 +40,32 @@ class Component:
         self.options: Any = self.Options() if options is None else options
 
 
+class OptionError(ConfigurationError):
+    """An option of a component is unknown or has a bad value; ``option`` is the first one that is."""
+
+    def __init__(self, message: str, option: str) -> None:
+        super().__init__(message)
+        self.option = option
+
+
 def parse_options(component: type[Component], name: str, values: Mapping[str, Any]) -> BaseOptions:
     """Return the validated options of ``component``.
 
     Raises:
-        ConfigurationError: an option is unknown or has a bad value; the message names ``name.option``.
+        OptionError: an option is unknown or has a bad value; the message names ``name.option``.
     """
     try:
         return component.Options.model_validate(dict(values))
     except ValidationError as invalid:
-        raise ConfigurationError(_explain(component, name, invalid)) from None
+        raise _option_error(component, name, invalid) from None
 
 
-def _explain(component: type[Component], name: str, invalid: ValidationError) -> str:
+def _option_error(component: type[Component], name: str, invalid: ValidationError) -> OptionError:
     first = invalid.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = component.Options.model_fields
-        return unknown_name(f"option of {name}", where, known, f"automl describe {component.kind} {name}")
-    found = first["input"]
-    return f"`{name}.{where}`: {first['msg'][0].lower()}{first['msg'][1:]}, but got {found!r}"
+        message = unknown_name(f"option of {name}", where, known, f"automl describe {component.kind} {name}")
+    else:
+        message = f"`{name}.{where}`: {first['msg'][0].lower()}{first['msg'][1:]}, but got {first['input']!r}"
+    return OptionError(message, str(first["loc"][0]) if first["loc"] else "")

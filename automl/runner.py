@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from automl.cache import CacheKeys
 from automl.cascade import Cascade
-from automl.definition import Execution, StudyDefinition
+from automl.definition import ComponentSpec, Execution, StudyDefinition
 from automl.engine import Engine, Stopper, Watchers
 from automl.errors import AutomlError, ConfigurationError, StoreError
 from automl.executor import Executor, Slots
@@ -90,6 +90,7 @@ def run(
     except StoreError as error:
         with contextlib.suppress(StoreError):
             ledger.close(StudyState.INTERRUPTED, str(error))
+        watchers.each(lambda tracker: tracker.study_finished(StudyState.INTERRUPTED, ledger.progress()))
         raise
     except BaseException as error:
         is_stop = not isinstance(error, Exception)
@@ -175,9 +176,9 @@ def artifacts_folder(url: str) -> Path:
 
 def _executor(execution: Execution) -> Executor:
     needs_pool = execution.workers > 1 or execution.timeout or execution.memory_limit
-    name = execution.executor or ("process_pool" if needs_pool else "in_process")
-    component = registry().load("executor", name)
-    executor: Executor = component(parse_options(component, name, {}))
+    spec = execution.executor or ComponentSpec(name="process_pool" if needs_pool else "in_process")
+    component = registry().load("executor", spec.name)
+    executor: Executor = component(parse_options(component, spec.name, spec.options))
     return executor
 
 

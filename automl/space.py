@@ -117,7 +117,7 @@ class SearchSpace(Component, ABC, Generic[B]):
     def key(self, architecture: Architecture) -> str:
         """Return the canonical key: equal exactly when two architectures compute isomorphic labelled graphs.
 
-        128 bits of SHA-256 over an exact certificate, as 32 hexadecimal digits; the same in every process.
+        128 bits of BLAKE2b over an exact certificate, as 32 hexadecimal digits; the same in every process.
         """
         from automl.graphs.canonical import canonical_key
 

@@ -63,6 +63,19 @@ class Study:
         return StudyState(record.state)
 
     @property
+    def spent(self) -> int:
+        """Number of finished trials that count towards the budget."""
+        counts = self.store.counts(self.record.id)
+        states = [
+            "completed",
+            "failed",
+            "rejected",
+            "pruned",
+            *(["repeats"] if self.definition.count_duplicates else []),
+        ]
+        return sum(counts[state] for state in states)
+
+    @property
     def records(self) -> list[TrialRecord]:
         """All trials as stored, in order of number."""
         return self.store.trials(self.record.id)

@@ -115,6 +115,7 @@ def main() -> None:
     ratio = statistics.median(ratios)
     figures = {
         "wall_ratio": round(ratio, 4),
+        "wall_ratio_of_fastest": round(min(run.wall for run in mirrored) / min(run.wall for run in plain), 4),
         "without_s": round(statistics.median(run.wall for run in plain), 3),
         "with_s": round(statistics.median(run.wall for run in mirrored), 3),
         "afterwards_s": round(statistics.median(run.afterwards for run in mirrored), 3),

@@ -1,7 +1,7 @@
 """Write a strategy and compare it with random search on equal budgets: `python examples/new_strategy.py`.
 
-A few trials of one epoch show how it is done, and prove nothing about the strategy: that takes more of all three, trials,
-epochs and seeds.
+A few trials of one epoch show how it is done, and prove nothing about the strategy: that takes more trials, more epochs
+and more seeds.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def main() -> None:
             study = automl.search(
                 space="nas_bench_201",
                 strategy=strategy,
-                trials=8,
+                trials=6,
                 seed=seed,
                 options={"train": {"epochs": 1}},
                 storage="new_strategy.db",

@@ -17,7 +17,7 @@ def striped_squares(count: int, side: int = 12) -> tuple[np.ndarray, np.ndarray]
     labels = rng.choice(list(directions), size=count)
     phases = rng.uniform(0, 2 * np.pi, size=count)
     waves = [np.sin(directions[label] + phase) for label, phase in zip(labels, phases, strict=True)]
-    images = np.stack(waves) + rng.normal(scale=0.8, size=(count, side, side))
+    images = np.stack(waves) + rng.normal(scale=2.0, size=(count, side, side))
     return images.astype(np.float32), labels
 
 

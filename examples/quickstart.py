@@ -1,6 +1,6 @@
 """Search cells for handwritten digits from Python: `python examples/quickstart.py`.
 
-One epoch per candidate keeps it to seconds; a search in earnest trains longer and tries more.
+Two epochs per candidate keep it to seconds; a search in earnest trains longer and tries more.
 """
 
 import automl
@@ -11,9 +11,9 @@ def main() -> None:
         space="nas_cell",
         strategy="sep_crossover",
         task="digits",
-        trials=6,
+        trials=5,
         constraints=["params <= 2e4"],
-        options={"train": {"epochs": 1}, "strategy": {"population_size": 3}},
+        options={"train": {"epochs": 2}, "strategy": {"population_size": 3}},
         storage="quickstart.db",
     )
     for trial in study.trials:
@@ -24,7 +24,7 @@ def main() -> None:
     # Everything is in the store: another process can read the study, or search on.
     again = automl.load_study(study.name, storage="quickstart.db")
     assert [trial.key for trial in again.trials] == [trial.key for trial in study.trials]
-    longer = automl.resume(study.name, trials=8, storage="quickstart.db")
+    longer = automl.resume(study.name, trials=6, storage="quickstart.db")
     print(f"{study.name}: {longer.state} with {len(longer.trials)} trials")
 
 

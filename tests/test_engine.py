@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from automl import Progress, Proposal, Strategy, Tracker, Trial
+from automl import Executor, Progress, Proposal, Strategy, Tracker, Trial
 from automl.api import go_on, load_study, start
 from automl.definition import parse_definition
 from automl.engine import Stopper
@@ -168,6 +168,37 @@ def test_intermediate_reports_are_kept(tmp_path: Path) -> None:
     for record in study.records:
         found = study.store.reports(study.record.id, record.number)
         assert [step for step, _ in found] == ([0, 1, 2] if record.duplicate_of is None else [])
+
+
+class Together(Executor):
+    """Gives two outcomes at a time, the later job first."""
+
+    isolates = False
+
+    def start(self, recipe: Any, slots: Any, on_report: Any, should_stop: Any) -> None:
+        self.cascade, self.jobs, self.on_report = recipe.cascade(), [], on_report
+
+    def submit(self, job: Any) -> None:
+        self.jobs.append(job)
+
+    def collect(self, seconds: float) -> list[Any]:
+        jobs, self.jobs = self.jobs[::-1], []
+        return [self.cascade.run(job, "cpu", self.on_report, lambda: False) for job in jobs]
+
+    def stop(self) -> None:
+        pass
+
+
+def test_results_that_arrive_together_are_told_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import automl_fakes
+
+    monkeypatch.setattr(automl_fakes, "Together", Together, raising=False)
+    study = run(tmp_path, execution={"executor": "automl_fakes:Together", "workers": 3}, strategy="random_search")
+    orders = [record.told_order for record in study.records]
+    assert sorted(orders) == list(range(len(orders)))  # type: ignore[type-var]
+    assert orders != sorted(orders)  # type: ignore[type-var]
 
 
 class Noisy(Tracker):

@@ -76,7 +76,7 @@ MALFORMED = [
     ("option out of range", "scale = 2.0", "scale = 0.0", 23, "greater than 0"),
     ("bad rejection", '"size > 95"', '"size is big"', 24, "cannot read the condition"),
     ("unknown rejection", '"size > 95"', '"sizes > 95"', 24, "did you mean 'size'?"),
-    ("evaluator twice", "[budget]", '[[evaluators]]\nname = "tiny_components:Score"\n[budget]', 22, "named twice"),
+    ("evaluator twice", "[budget]", '[[evaluators]]\nname = "tiny_components:Score"\n[budget]', 21, "named twice"),
     ("evaluators is one table", "[[evaluators]]", "[evaluators]", 21, "evaluators"),
     ("space is a list", "[space]", "[[space]]", 11, "space"),
     ("space without a name", 'name = "tiny_components:TinySpace"', "", 11, "unknown search space ''"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 
 
@@ -11,5 +13,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An exception that is no `AutomlError` is a mistake of ours and is let through, so that it shows its traceback.
     """
     from automl.cli._app import run_app
+
+    if os.getcwd() not in sys.path:
+        # So that `--space my_module:MySpace` finds a module of this folder, as `python -m automl` does.
+        sys.path.append(os.getcwd())
 
     return run_app(arguments)

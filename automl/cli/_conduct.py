@@ -16,7 +16,7 @@ from automl.cli._output import print_json
 from automl.cli._report import command, print_ending
 from automl.cli._signals import stop_on_signals
 from automl.engine import Stopper
-from automl.errors import ExitCode, UsageError
+from automl.errors import ExitCode
 from automl.plugins import registry
 from automl.runner import run
 from automl.storage.database import Durability
@@ -35,10 +35,7 @@ def search_and_report(
     file = None if config is None else read_study_file(config)
     draft = draft_of(file, flags)
     prepared = prepared_study(draft)
-    try:
-        study = create(prepared, Store(storage, durability=durability))
-    except UsageError as error:
-        raise draft.located(error, ("name",)) from error
+    study = create(prepared, Store(storage, durability=durability))
     conduct(
         study,
         lambda trackers, stopper: run(study, prepared, extra_trackers=trackers, stopper=stopper),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from automl.cli._output import console, table
+from automl.errors import TaskError
 from automl.evaluator import Evaluator, Metric
 from automl.options import Component
 from automl.plugins import Kind, isolated, registry
@@ -83,7 +84,7 @@ class _AnyTask(Task):
         return self._task_kind
 
     def load(self, split: SplitName) -> Split:
-        raise NotImplementedError(split)
+        raise TaskError(f"there is no data to describe, and so no {split} split")
 
     def digest(self) -> str:
         return ""
@@ -91,17 +92,13 @@ class _AnyTask(Task):
 
 def type_text(field: FieldInfo) -> str:
     """Return the type of an option, with its bounds: ``int ≥ 1``, ``relu | gelu``, ``str, ...``."""
-    bounds = [
-        f"{sign} {value:g}" if isinstance(value, float) else f"{sign} {value}"
-        for constraint in field.metadata
-        for name, sign in _BOUNDS.items()
-        if (value := getattr(constraint, name, None)) is not None
-    ]
-    return " ".join([_annotation_text(field.annotation), ", ".join(bounds)]).strip()
+    return f"{_annotation_text(field.annotation)} {_bounds(field.metadata)}".strip()
 
 
 def _annotation_text(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return f"{_annotation_text(arguments[0])} {_bounds(arguments[1:])}".strip()
     if origin is Literal:
         return " | ".join(str(value) for value in arguments)
     if origin in (Union, types.UnionType):
@@ -114,6 +111,16 @@ def _annotation_text(annotation: Any) -> str:
         inner = ", ".join(_annotation_text(part) for part in arguments)
         return f"{getattr(origin, '__name__', origin)}[{inner}]"
     return str(getattr(annotation, "__name__", annotation))
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    return ", ".join(
+        f"{sign} {value:g}" if isinstance(value, float) else f"{sign} {value}"
+        for constraint in metadata
+        for part in getattr(constraint, "metadata", [constraint])
+        for name, sign in _BOUNDS.items()
+        if (value := getattr(part, name, None)) is not None
+    )
 
 
 def default_text(field: FieldInfo) -> str:

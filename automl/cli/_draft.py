@@ -10,9 +10,9 @@ from typing import Any
 
 from automl.cli._flags import Flags
 from automl.cli._options import device_names
-from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
+from automl.definition import DefinitionError, StudyDefinition, parse_definition
 from automl.errors import AutomlError, ConfigurationError, UsageError, unknown_name
-from automl.options import parse_options
+from automl.options import OptionError, parse_options
 from automl.plugins import Kind, registry
 from automl.runner import Prepared, prepare
 from automl.studyfile import KeyPath, StudyFile
@@ -199,13 +199,6 @@ def _check_components(draft: Draft, definition: StudyDefinition) -> None:
             raise draft.located(error, (*path, "name")) from error
         try:
             parse_options(component, spec.name, spec.options)
-        except ConfigurationError as error:
-            raise draft.located(error, (*path, *_option_path(error, spec))) from error
-
-
-def _option_path(error: ConfigurationError, spec: ComponentSpec) -> KeyPath:
-    message = str(error)
-    for option in spec.options:
-        if message.startswith((f"`{spec.name}.{option}", f"unknown option of {spec.name} {option!r}")):
-            return "options", option
-    return ("name",)
+        except OptionError as error:
+            place = ("options", error.option) if error.option in spec.options else ("name",)
+            raise draft.located(ConfigurationError(str(error)), (*path, *place)) from error

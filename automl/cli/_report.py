@@ -98,13 +98,13 @@ def _next_commands(study: Study, storage: str) -> list[str]:
         (command("resume", study.name, f"--trials {more}", storage=storage), "search on"),
     ]
     if any(spec.name == "mlflow" for spec in study.definition.trackers):
-        commands.append(("automl ui", "curves and comparisons in MLflow"))
+        commands.append((command("ui", storage=storage), "curves and comparisons in MLflow"))
     width = max(len(text) for text, _ in commands)
     return [f"{text:<{width}}   {why}" for text, why in commands]
 
 
-def command(name: str, study: str, *rest: str, storage: str) -> str:
+def command(name: str, *words: str, storage: str) -> str:
     """Return a command to type; it names the storage only where it is not the default."""
     is_default = storage == os.environ.get("AUTOML_STORAGE", DEFAULT_STORAGE)
     place = () if is_default else (f"--storage {shlex.quote(storage)}",)
-    return " ".join(("automl", name, shlex.quote(study), *rest, *place))
+    return " ".join(("automl", name, *words, *place))

@@ -48,14 +48,17 @@ def _study_table(study: Study) -> Table:
 
     record, definition = study.record, study.definition
     counts = study.store.counts(record.id)
-    done = sum(counts[state] for state in ("completed", "failed", "rejected", "pruned"))
+    done = study.spent
     budget = [f"{done} of {record.trials_budget} trials" if record.trials_budget else f"{done} trials"]
     if record.time_budget:
         budget.append(f"{seconds(record.elapsed)} of {seconds(record.time_budget)}")
     rows = [
         ["state", study.state.value + (f" ({record.reason})" if record.reason else "")],
         ["budget", ", ".join(budget)],
-        ["trials", ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"],
+        [
+            "trials",
+            ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "repeats") or "none",
+        ],
         ["space", _spec(definition.space)],
         ["strategy", _spec(definition.strategy)],
         ["task", _spec(definition.task)],

@@ -21,7 +21,7 @@ def studies(storage: options.Storage = options.DEFAULT_STORAGE, debug: options.D
     for record in store.studies():
         study = Study(store, record.name)
         counts = store.counts(record.id)
-        done = sum(counts[state] for state in ("completed", "failed", "rejected", "pruned"))
+        done = study.spent
         rows.append(
             [
                 record.name,

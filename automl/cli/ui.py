@@ -28,7 +28,7 @@ def ui(
     from automl.plugins import registry
     from automl.storage.database import store_url
 
-    # The server is in a session of its own: whatever ends this process must stop it.
+    # A signal does not reach the server with this process: whatever ends this one must stop that one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tracker = registry().load("tracker", "mlflow")
     try:

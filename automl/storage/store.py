@@ -7,6 +7,7 @@ over cannot write. Readers need no lease.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import psutil
@@ -192,7 +194,7 @@ class Store:
                 .where(_LEASES.c.study_id == study_id, same_owner)
                 .values(
                     owner=me,
-                    host=socket.gethostname(),
+                    host=_host(),
                     pid=process.pid,
                     process_started=process.create_time(),
                     heartbeat=self._clock,
@@ -207,7 +209,7 @@ class Store:
         row = connection.execute(select(*columns).where(_LEASES.c.study_id == study_id)).first()
         if row is None or row.owner is None or row.age > LEASE_SECONDS:
             return None
-        if row.host == socket.gethostname() and not _is_alive(row.pid, row.process_started):
+        if row.host == _host() and not _is_alive(row.pid, row.process_started):
             return None
         return (
             f"this study is being worked on by process {row.pid} on {row.host} (last sign of life "
@@ -300,18 +302,20 @@ class Store:
         return -1 if found is None else int(found)
 
     def counts(self, study_id: int) -> dict[str, int]:
-        """Return the number of trials by state, without repeats of the study's own, and ``duplicates``."""
+        """Return the number of trials by state, without ``repeats`` of the study's own, and ``duplicates``.
+
+        Duplicates are all trials answered from the store: the repeats, and what other studies had evaluated.
+        """
         repeat = _TRIALS.c.duplicate_of.is_not(None)
         query = (
             select(_TRIALS.c.state, repeat, _TRIALS.c.is_cached, func.count())
             .where(_TRIALS.c.study_id == study_id)
             .group_by(_TRIALS.c.state, repeat, _TRIALS.c.is_cached)
         )
-        totals = dict.fromkeys(("completed", "failed", "rejected", "pruned", "running", "duplicates"), 0)
+        totals = dict.fromkeys(("completed", "failed", "rejected", "pruned", "running", "repeats", "duplicates"), 0)
         with self._transaction() as connection:
             for state, is_repeat, is_cached, count in connection.execute(query):
-                if not is_repeat:
-                    totals[state] += count
+                totals["repeats" if is_repeat else state] += count
                 if is_repeat or is_cached:
                     totals["duplicates"] += count
         return totals
@@ -365,6 +369,14 @@ def _database_clock(dialect: str) -> Any:
     if dialect not in seconds:
         raise StoreError(f"databases of kind {dialect!r} are not supported; use sqlite or postgresql")
     return literal_column(seconds[dialect])
+
+
+def _host() -> str:
+    """Return the host's name with its process table, which containers of one name and one kernel do not share."""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+        return f"{socket.gethostname()} ({boot}-{Path('/proc/self/ns/pid').stat().st_ino})"
+    return socket.gethostname()
 
 
 def _is_alive(pid: int, started: float) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import pytest
+from typing import ClassVar
 
 from automl.cascade import Job, Outcome
 from automl.definition import ComponentSpec, parse_definition
@@ -65,35 +64,37 @@ class ExecutorSuite:
     """Slots, if the executor can have several."""
     behaviours: tuple[str, ...] = BEHAVIOURS
     """What candidates do to an executor that isolates; one that does not meets only what it can survive."""
-    timeout = 1.5
+    timeout = 3.0
     """Seconds an evaluation may take."""
-    memory_limit = 1_500.0
+    memory_limit = 600.0
     """MiB a worker may use."""
+    bench: ClassVar[Bench]
 
     @classmethod
     def make(cls) -> Executor:
         """Return the executor. A class method, since one instance serves all tests."""
         raise NotImplementedError
 
-    @pytest.fixture(scope="class")
-    def bench(self, request: pytest.FixtureRequest) -> Iterator[Bench]:
-        """The started executor."""
-        suite: type[ExecutorSuite] = request.cls
-        executor = suite.make()
-        isolates = executor.isolates
-        capacity = suite.workers if isolates else 1
-        limits = (suite.timeout, suite.memory_limit) if isolates else (suite.timeout, None)
-        bench = Bench(executor, capacity)
-        slots = Slots(("cpu",) * capacity, 1, *limits)
-        executor.start(_recipe(suite.timeout), slots, lambda *report: bench.reports.append(report), lambda: False)
-        yield bench
-        executor.stop()
+    @classmethod
+    def setup_class(cls) -> None:
+        """Start the executor."""
+        executor = cls.make()
+        capacity = cls.workers if executor.isolates else 1
+        slots = Slots(("cpu",) * capacity, 1, cls.timeout, cls.memory_limit if executor.isolates else None)
+        cls.bench = bench = Bench(executor, capacity)
+        executor.check(slots)
+        executor.start(_recipe(cls.timeout), slots, lambda *report: bench.reports.append(report), lambda: False)
 
-    def test_every_job_has_the_outcome_it_deserves(self, bench: Bench) -> None:
+    @classmethod
+    def teardown_class(cls) -> None:
+        """Stop it."""
+        cls.bench.executor.stop()
+
+    def test_every_job_has_the_outcome_it_deserves(self) -> None:
         """A candidate that raises, dies or hangs is named for what it did, and takes nothing else along."""
-        wanted = self.behaviours if bench.executor.isolates else [how for how in self.behaviours if how in _GENTLE]
+        wanted = self.behaviours if self.bench.executor.isolates else [how for how in self.behaviours if how in _GENTLE]
         order = [how for bad in wanted for how in ((bad,) if bad == "fine" else (bad, "fine"))]
-        outcomes = bench.run([_job(number, how) for number, how in enumerate(order)])
+        outcomes = self.bench.run([_job(number, how) for number, how in enumerate(order)])
         assert sorted(outcomes) == list(range(len(order)))
         for number, how in enumerate(order):
             outcome = outcomes[number]
@@ -104,24 +105,24 @@ class ExecutorSuite:
                 assert outcome.error
                 assert "\n" not in outcome.error
 
-    def test_reports_arrive_before_the_outcome(self, bench: Bench) -> None:
+    def test_reports_arrive_before_the_outcome(self) -> None:
         """With the trial's number, the step and the metrics, once each; by number, not by worker."""
-        bench.reports.clear()
-        bench.run([_job(number, "fine") for number in range(100, 104)])
-        assert sorted(bench.reports, key=lambda report: report[0]) == [
+        self.bench.reports.clear()
+        self.bench.run([_job(number, "fine") for number in range(100, 104)])
+        assert sorted(self.bench.reports, key=lambda report: report[0]) == [
             (number, 0, {"score": 0.25}) for number in range(100, 104)
         ]
 
-    def test_seeds_and_order_do_not_depend_on_the_worker(self, bench: Bench) -> None:
+    def test_seeds_and_order_do_not_depend_on_the_worker(self) -> None:
         """Equal jobs have equal outcomes."""
-        outcomes = bench.run([_job(number, "fine") for number in range(200, 206)])
+        outcomes = self.bench.run([_job(number, "fine") for number in range(200, 206)])
         assert len({(outcome.state, *outcome.metrics.items()) for outcome in outcomes.values()}) == 1
         assert all(math.isfinite(outcome.metrics["score"]) for outcome in outcomes.values())
 
-    def test_collecting_nothing_returns_nothing(self, bench: Bench) -> None:
+    def test_collecting_nothing_returns_nothing(self) -> None:
         """And at once, or nearly."""
         start = time.monotonic()
-        assert bench.executor.collect(0.2) == []
+        assert self.bench.executor.collect(0.2) == []
         assert time.monotonic() - start < 5
 
     def test_it_can_be_stopped_without_having_started(self) -> None:

@@ -143,9 +143,9 @@ class StorageSuite:
         """All of a call's changes and reports are seen, or none of them."""
         for number in range(2):
             store.add_trial(lease, replace(_TRIAL, number=number))
-        changes: list[tuple[int, dict[str, Any]]] = [(0, {"told_order": 0}), (1, {"told_order": 0})]
+        changes: list[tuple[int, dict[str, Any]]] = [(0, {"told_order": 0}), (1, {"told_order": 1})]
         with pytest.raises(StoreError):
-            store.change_trials(lease, changes, reports=[(0, 0, {"loss": 1.0})])
+            store.change_trials(lease, changes, reports=[(0, 0, {"loss": 1.0}), (0, 0, {"loss": 2.0})])
         reader = connect()
         assert list(reader.told(lease.study_id)) == []
         assert reader.reports(lease.study_id, 0) == []
@@ -167,8 +167,8 @@ class StorageSuite:
             store.add_trial(lease, replace(_TRIAL, number=number, state=state))
         store.add_trial(lease, replace(_TRIAL, number=6, state="completed", duplicate_of=0))
         store.add_trial(lease, replace(_TRIAL, number=7, state="completed", is_cached=True))
-        found = store.counts(lease.study_id)
-        assert found == {"completed": 3, "failed": 1, "rejected": 1, "pruned": 1, "running": 1, "duplicates": 2}
+        wanted = {"completed": 3, "failed": 1, "rejected": 1, "pruned": 1, "running": 1, "duplicates": 2}
+        assert store.counts(lease.study_id).items() >= wanted.items()
         assert store.last_original(lease.study_id) == 7
 
     def test_an_equal_evaluation_answers(self, store: Store, lease: Lease) -> None:

@@ -148,6 +148,8 @@ class Scrambled(Executor):
             self._left -= 1
             if self._left < 0:
                 raise Killed
+        if not self._jobs:
+            return []
         job = min(self._jobs, key=lambda job: derive_seed(0, "finish", job.number))
         self._jobs.remove(job)
         return [self._cascade.run(job, "cpu", self._on_report, lambda: False)]

@@ -128,7 +128,7 @@ class TaskSuite:
             perfect = 20 * torch.nn.functional.one_hot(targets, task.output_size).float()
         found = task.metrics(perfect, targets)
         assert all(math.isfinite(value) for value in found.values())
-        assert found["loss"] <= float(loss)
+        assert found["loss"] <= float(loss.detach())
 
     def _batch(self, task: Task, name: SplitName) -> tuple[Tensor, Tensor]:
         import torch

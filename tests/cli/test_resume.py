@@ -1,4 +1,5 @@
 import json
+import os
 
 from automl import load_study
 
@@ -34,3 +35,11 @@ def test_unknown_study_is_answered_with_the_nearest(tiny, automl):
 def test_absent_store_is_not_made(automl, tmp_path):
     assert automl("resume", "a", "--storage", tmp_path / "no.db").code == 1
     assert not (tmp_path / "no.db").exists()
+
+
+def test_study_that_is_being_worked_on_is_refused_with_who_has_it(tiny, automl):
+    tiny("--trials", "2", "--study", "a", "--quiet")
+    store = load_study("a").store
+    store.acquire(store.study("a").id)
+    ran = automl("resume", "a", "--trials", "3")
+    assert (ran.code, f"process {os.getpid()}" in ran.err) == (1, True)

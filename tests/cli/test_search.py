@@ -135,3 +135,8 @@ def test_normal_durability_is_accepted(tiny):
 def test_mlflow_children_needs_mlflow(tiny):
     ran = tiny("--mlflow-children", "all")
     assert (ran.code, "needs the tracker mlflow" in ran.err) == (2, True)
+
+
+def test_next_commands_name_a_storage_that_is_not_the_default(tiny):
+    shown = tiny("--trials", "2", "--study", "a", "--storage", "my store.db").out
+    assert "automl resume a --trials 4 --storage 'my store.db'" in shown

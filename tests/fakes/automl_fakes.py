@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
+
 from automl import (
     BaseOptions,
     Candidate,
@@ -25,7 +27,6 @@ from automl import (
     SearchSpace,
     Task,
 )
-from pydantic import Field
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from automl.plugins import registry
 from automl.testing import ExecutorSuite
 from automl.testing.studies import Scrambled
@@ -30,8 +28,3 @@ class TestScrambled(ExecutorSuite):
 
 def test_every_executor_is_here():
     assert {f"Test_{name}" for name in registry().names("executor")} <= set(globals())
-
-
-def test_the_suite_needs_a_make():
-    with pytest.raises(NotImplementedError):
-        ExecutorSuite.make()

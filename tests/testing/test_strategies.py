@@ -13,7 +13,7 @@ from automl.testing import StrategySuite
 OPTIONS: dict[str, dict[str, Any]] = {
     "regularized_evolution": {"population_size": 8, "tournament_size": 3},
     "sep_crossover": {"population_size": 8, "tournament_size": 3},
-    "tpe": {"startup_trials": 8},
+    "tpe": {"startup_trials": 8, "max_tries": 4},
 }
 
 

@@ -22,7 +22,7 @@ from automl_plugins.trackers._mlflow_mirror.process import WriterProcess
 from automl_plugins.trackers._mlflow_mirror.server import UiServer
 
 _SYNC_PATIENCE = 10.0
-_LONGEST_WAIT, _WAIT_SHARE = 5.0, 0.05
+_LONGEST_WAIT, _WAIT_SHARE = 5.0, 0.02
 _FOREVER = 365 * 86_400.0
 
 log = logging.getLogger("automl")
@@ -54,7 +54,7 @@ class Mlflow(Tracker):
         children: Children = "auto"
         """Which trials get a run of their own: all, those that were best yet, none; auto is all of the first 1,000."""
         wait: Annotated[float, Field(ge=0)] | None = None
-        """Seconds to wait for the mirror at the end; by default 5, but at most a twentieth of the study's time."""
+        """Seconds to wait for the mirror at the end; by default 5, but at most a fiftieth of the study's time."""
         patience: Annotated[float, Field(ge=0)] = 600.0
         """Seconds for which the mirror tries to reach an absent MLflow after the study's end."""
 

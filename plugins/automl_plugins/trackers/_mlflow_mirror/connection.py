@@ -125,8 +125,8 @@ class Connection:
 def gentle_sqlite(place: Place) -> Iterator[None]:
     """Spare the disk while a mirror in a SQLite file is written: what it loses by a loss of power can be rebuilt.
 
-    A new file is set to write-ahead logging, in which readers (the MLflow UI) and the writer do not wait for each other;
-    the mode of an existing one is left as it is.
+    A new file is set to write-ahead logging, in which readers (the MLflow UI) and the writer do not wait for each
+    other; the mode of an existing one is left as it is.
     """
     path = place.uri.removeprefix("sqlite:///") if place.uri.startswith("sqlite:///") else None
 

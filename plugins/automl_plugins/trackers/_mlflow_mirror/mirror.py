@@ -137,7 +137,7 @@ class Mirror:
         return run_id
 
     def _tell(self, rows: list[TrialRecord]) -> tuple[set[int], list[Point]]:
-        """Learn of the trials told in ``rows``; return the numbers of those that were best yet, and the points to draw."""
+        """Learn of the trials told in ``rows``; return the numbers of those that were best yet, and points to draw."""
         told = [row for row in rows if row.told_order is not None and not self._course.has(row.number)]
         improved: set[int] = set()
         points: list[Point] = []

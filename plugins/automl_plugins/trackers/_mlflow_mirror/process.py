@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from automl_plugins.trackers._mlflow_mirror.assignment import Assignment, Status, read_status
 
@@ -17,7 +18,7 @@ _LAST_BYTES = 4_000
 class WriterProcess:
     """A writer at work. Its output goes to unnamed files, which cannot block it and leave nothing behind.
 
-    It has a process group of its own: an interrupt at the terminal stops the engine, and the writer then writes the rest.
+    It has a process group of its own: an interrupt at the terminal stops the engine, and the writer writes the rest.
     (A session of its own would make its low priority void: Linux shares the processor out to sessions first.)
     """
 
@@ -82,6 +83,6 @@ class WriterProcess:
 
 def child_environment() -> dict[str, str]:
     """Return the environment for a child that finds the same modules, leaves the devices alone and uses one core."""
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     quiet = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     return {**os.environ, **quiet, "PYTHONPATH": path}

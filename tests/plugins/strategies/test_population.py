@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from automl import Architecture, Trial, TrialState
+from automl_plugins.strategies._population import Population, population_size
+
+
+def trial(number, *losses, violation=0.0, state=TrialState.COMPLETED):
+    return Trial(number, Architecture.of({"x": number}), f"{number:032x}", state, losses=losses, violation=violation)
+
+
+def filled(size, trials):
+    population = Population(size)
+    for one in trials:
+        population.add(one)
+    return population
+
+
+def winners(population, size, draws=300, *, replace=False):
+    rng = np.random.default_rng(0)
+    return {population.tournament(size, rng, replace=replace).number for _ in range(draws)}
+
+
+def test_the_oldest_leaves_however_good_it_is():
+    population = filled(3, [trial(0, -99.0), trial(1, 1.0), trial(2, 2.0)])
+    assert winners(population, 3) == {0}
+    population.add(trial(3, 3.0))
+    assert len(population) == 3
+    assert winners(population, 1) == {1, 2, 3}
+    population.add(trial(4, 4.0))
+    assert winners(population, 1) == {2, 3, 4}
+    assert population.told == 5
+
+
+def test_a_tournament_is_won_by_the_best_of_those_drawn():
+    population = filled(10, [trial(number, float(number)) for number in range(10)])
+    assert winners(population, 10) == {0}
+    assert winners(population, 8) == {0, 1, 2}, "without replacement, the three worst of ten never win among eight"
+    assert winners(population, 8, replace=True) > {0, 1, 2}
+
+
+def test_the_chance_to_win_is_the_published_one():
+    """The best of ten is drawn among three, without replacement, with chance 3/10; with, 1 - 0.9**3."""
+    population = filled(10, [trial(number, float(number)) for number in range(10)])
+    rng = np.random.default_rng(1)
+    for replace, chance in ((False, 0.3), (True, 0.271)):
+        wins = sum(population.tournament(3, rng, replace=replace).number == 0 for _ in range(4_000))
+        assert wins / 4_000 == pytest.approx(chance, abs=0.03)
+
+
+def test_feasible_members_win_over_all_others():
+    ranks = [
+        trial(0, float("inf"), state=TrialState.FAILED),
+        trial(1, -9.0, violation=2.0),
+        trial(2, -9.0, violation=0.1),
+        trial(3, 5.0),
+        trial(4, float("inf"), violation=0.5, state=TrialState.REJECTED),
+    ]
+    assert winners(filled(5, ranks), 5) == {3}
+    assert winners(filled(4, ranks[:3] + ranks[4:]), 4) == {2}
+    assert winners(filled(3, [ranks[0], ranks[1], ranks[4]]), 3) == {4}
+
+
+def test_with_several_objectives_any_member_of_the_front_may_win():
+    points = [(0.0, 3.0), (1.0, 1.0), (3.0, 0.0), (2.0, 2.0), (3.0, 3.0)]
+    population = filled(6, [*(trial(i, *point) for i, point in enumerate(points)), trial(5, -1.0, -1.0, violation=1.0)])
+    assert winners(population, 6) == {0, 1, 2}
+
+
+def test_the_random_start_counts_what_is_on_its_way():
+    population = Population(3)
+    assert population.is_founding(0)
+    assert population.is_founding(5), "nothing to select from yet"
+    population.add(trial(0, 0.0))
+    assert population.is_founding(1)
+    assert not population.is_founding(2)
+
+
+@pytest.mark.parametrize(("budget", "size"), [(None, 30), (1, 10), (50, 10), (300, 30), (10_000, 100)])
+def test_the_population_follows_the_budget(budget, size):
+    assert population_size(budget) == size
