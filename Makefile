@@ -8,7 +8,7 @@ PYTHON := $(BIN)/python
 STAMP := .venv/.stamp
 
 # What `make demo` searches, and how `make test` runs pytest: override either on the command line.
-DEMO_ARGS ?= --space nas_cell --strategy sep_crossover --task digits --trials 40
+DEMO_ARGS ?= --space nas_cell --strategy sep_crossover --task digits --trials 40 --set train.epochs=4
 PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist loadfile
 
 export MPLBACKEND ?= Agg

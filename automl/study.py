@@ -66,14 +66,8 @@ class Study:
     def spent(self) -> int:
         """Number of finished trials that count towards the budget."""
         counts = self.store.counts(self.record.id)
-        states = [
-            "completed",
-            "failed",
-            "rejected",
-            "pruned",
-            *(["repeats"] if self.definition.count_duplicates else []),
-        ]
-        return sum(counts[state] for state in states)
+        repeats = counts["repeats"] if self.definition.count_duplicates else 0
+        return repeats + sum(counts[state] for state in ("completed", "failed", "rejected", "pruned"))
 
     @property
     def records(self) -> list[TrialRecord]:

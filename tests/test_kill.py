@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -78,10 +79,8 @@ def test_a_study_killed_at_random_moments_equals_the_uninterrupted_one(
     for _ in range(kills):
         process = spawn(tmp_path / "killed.db", study)
         time.sleep(moments.uniform(0.2, 1.6 if not execution else 6.0))
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.communicate()
     finish(tmp_path / "killed.db", study)
     assert table(tmp_path / "killed.db") == table(tmp_path / "whole.db")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,8 +14,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from automl.cli._app import run_app
 
-    if os.getcwd() not in sys.path:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
         # So that `--space my_module:MySpace` finds a module of this folder, as `python -m automl` does.
-        sys.path.append(os.getcwd())
-
+        sys.path.append(folder)
     return run_app(arguments)

@@ -43,6 +43,9 @@ def show(
     return None
 
 
+_SHOWN = ("completed", "failed", "rejected", "pruned", "running", "duplicates")
+
+
 def _study_table(study: Study) -> Table:
     from automl.cli._output import moment, seconds, table
 
@@ -55,10 +58,7 @@ def _study_table(study: Study) -> Table:
     rows = [
         ["state", study.state.value + (f" ({record.reason})" if record.reason else "")],
         ["budget", ", ".join(budget)],
-        [
-            "trials",
-            ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "repeats") or "none",
-        ],
+        ["trials", ", ".join(f"{counts[name]} {name}" for name in _SHOWN if counts[name]) or "none"],
         ["space", _spec(definition.space)],
         ["strategy", _spec(definition.strategy)],
         ["task", _spec(definition.task)],
