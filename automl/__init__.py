@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Value,
     )
     from automl.definition import StudyDefinition
+    from automl.drawing import draw
     from automl.errors import (
         AutomlError,
         ConfigurationError,
@@ -49,9 +50,11 @@ if TYPE_CHECKING:
     from automl.hooks import Register, hookimpl
     from automl.objectives import Goal, Objective, dominates, pareto_front
     from automl.options import BaseOptions, Component
+    from automl.plugins import isolated
     from automl.recipe import Recipe
     from automl.seeds import derive_rng, derive_seed
     from automl.space import GraphSpace, SearchSpace
+    from automl.storage.records import TrialRecord
     from automl.strategy import Problem, Proposal, Strategy
     from automl.study import Study
     from automl.task import Split, SplitName, Task, TaskKind, TensorSplit, digest_of
@@ -78,6 +81,7 @@ _HOMES = {
         "Value",
     ),
     "definition": ("StudyDefinition",),
+    "drawing": ("draw",),
     "errors": (
         "AutomlError",
         "ConfigurationError",
@@ -96,9 +100,11 @@ _HOMES = {
     "hooks": ("Register", "hookimpl"),
     "objectives": ("Goal", "Objective", "dominates", "pareto_front"),
     "options": ("BaseOptions", "Component"),
+    "plugins": ("isolated",),
     "recipe": ("Recipe",),
     "seeds": ("derive_rng", "derive_seed"),
     "space": ("GraphSpace", "SearchSpace"),
+    "storage.records": ("TrialRecord",),
     "strategy": ("Problem", "Proposal", "Strategy"),
     "study": ("Study",),
     "task": ("Split", "SplitName", "Task", "TaskKind", "TensorSplit", "digest_of"),
@@ -163,6 +169,7 @@ __all__ = [
     "TestSplitSealed",
     "Tracker",
     "Trial",
+    "TrialRecord",
     "TrialState",
     "Value",
     "__version__",
@@ -171,8 +178,10 @@ __all__ = [
     "derive_seed",
     "digest_of",
     "dominates",
+    "draw",
     "edit_distance",
     "hookimpl",
+    "isolated",
     "load_study",
     "pareto_front",
     "random_topological_order",

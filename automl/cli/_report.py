@@ -72,7 +72,9 @@ def print_ending(study: Study, storage: str) -> None:
     """Print how a search ended: why, its best architectures, what it gained, and what to type next."""
     out = console()
     record, counts = study.record, study.store.counts(study.record.id)
-    ended = ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "running")
+    ended = ", ".join(
+        f"{count} {name}" for name, count in counts.items() if count and name not in ("running", "repeats")
+    )
     out.print(
         f"{study.name}: {study.state.value} after {seconds(record.elapsed)} ({record.reason}); {ended}", soft_wrap=True
     )

@@ -39,6 +39,10 @@ class Found:
     tags: Mapping[str, str]
 
 
+# Makes the MLflow UI open the experiment on its runs instead of on traces of language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
+
 class Connection:
     """One experiment at one place."""
 
@@ -113,7 +117,7 @@ class Connection:
         found = self._client.get_experiment_by_name(project)
         if found is None:
             artifacts = None if place.artifacts is None else Path(place.artifacts).as_uri()
-            return str(self._client.create_experiment(project, artifact_location=artifacts))
+            return str(self._client.create_experiment(project, artifact_location=artifacts, tags=_EXPERIMENT_TAGS))
         if found.lifecycle_stage != "active":
             raise MlflowException(
                 f"experiment {project!r} was deleted in MLflow; restore it, or choose another project"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from automl import Study, Trial
 
 if TYPE_CHECKING:
-    from automl.storage.records import TrialRecord
+    from automl import TrialRecord
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 

@@ -21,7 +21,7 @@ from automl_plugins.trackers._mlflow_mirror.fold import Course, is_marked
 from automl_plugins.trackers._mlflow_mirror.portraits import Portraits
 
 if TYPE_CHECKING:
-    from automl.storage.records import TrialRecord
+    from automl import TrialRecord
 
 AUTO_CHILDREN = 1_000
 BEST_CHILDREN = 10

@@ -9,9 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from automl import Architecture, Recipe, SearchSpace, Study
-from automl.drawing import draw
-from automl.plugins import isolated
+from automl import Architecture, Recipe, SearchSpace, Study, draw, isolated
 
 R = TypeVar("R")
 
