@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Annotated
 
 from numpy.random import Generator
+from pydantic import Field
 
-from automl import Trial, pareto_front
+from automl import BaseOptions, Trial, pareto_front
+
+
+class PopulationOptions(BaseOptions):
+    """Options of every strategy with an aging population."""
+
+    population_size: Annotated[int, Field(ge=1)] | None = None
+    """Members of the queue, which starts at random; by default a tenth of the budget, 10 to 100. Published: 100."""
+    tournament_size: Annotated[int, Field(ge=1)] | None = None
+    """Members drawn for a tournament; by default a third of the population, at most 10."""
 
 
 class Population:
-    """The youngest ``size`` told trials: each newcomer replaces the oldest, however good (aging, Real et al. 2019)."""
+    """The youngest ``size`` told trials: each newcomer replaces the oldest, however good (aging, Real et al. 2019).
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    The default size follows the budget, a tenth of it between 10 and the published 100, and is 30 without one. Our
+    choice: a search of 50 trials cannot spend 100 on a random start.
+    """
+
+    def __init__(self, options: PopulationOptions, budget: int | None) -> None:
+        followed = 30 if budget is None else min(100, max(10, round(budget / 10)))
+        self.size = size = options.population_size or followed
+        self.tournament_size = options.tournament_size or min(10, max(2, size // 3))
         self.told = 0
         self._members: deque[Trial] = deque(maxlen=size)
 
@@ -30,12 +47,12 @@ class Population:
         """Say whether the next proposal still belongs to the random start."""
         return self.told + pending < self.size or not self._members
 
-    def tournament(self, size: int, rng: Generator, *, replace: bool = False) -> Trial:
-        """Return the best of ``size`` random members.
+    def tournament(self, rng: Generator, *, replace: bool = False) -> Trial:
+        """Return the best of ``tournament_size`` random members.
 
         With several objectives, a random one of those that no other of the drawn dominates.
         """
-        count = size if replace else min(size, len(self._members))
+        count = self.tournament_size if replace else min(self.tournament_size, len(self._members))
         drawn = [self._members[int(i)] for i in rng.choice(len(self._members), size=count, replace=replace)]
         best = min(drawn, key=lambda trial: trial.rank)
         if len(best.losses) == 1 or not best.is_feasible:
@@ -43,11 +60,3 @@ class Population:
         feasible = [trial for trial in drawn if trial.is_feasible]
         front = pareto_front([trial.losses for trial in feasible])
         return feasible[front[int(rng.integers(len(front)))]]
-
-
-def population_size(budget: int | None) -> int:
-    """Return a population that follows the budget: a tenth of it, between 10 and the published 100; 30 without one.
-
-    Our choice: a search of 50 trials cannot spend 100 on a random start.
-    """
-    return 30 if budget is None else min(100, max(10, round(budget / 10)))

@@ -9,13 +9,12 @@ best of them by one decision, and appends the child; the oldest leaves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from numpy.random import Generator
-from pydantic import Field
 
-from automl import Architecture, BaseOptions, Problem, Proposal, Strategy, Trial
-from automl_plugins.strategies._population import Population, population_size
+from automl import Architecture, Problem, Proposal, Strategy, Trial
+from automl_plugins.strategies._population import Population, PopulationOptions
 
 _REDRAWS = 50
 
@@ -26,14 +25,9 @@ class RegularizedEvolution(Strategy):
     is_multi_objective = True
     paper = "Real et al. Regularized evolution for image classifier architecture search. AAAI 2019."
 
-    class Options(BaseOptions):
+    class Options(PopulationOptions):
         """Options of regularized evolution."""
 
-        population_size: Annotated[int, Field(ge=1)] | None = None
-        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published:
-        100."""
-        tournament_size: Annotated[int, Field(ge=1)] | None = None
-        """Members drawn for a tournament. By default a third of the population, at most 10. Published: 25 of 100."""
         replace: bool = True
         """Draw the members of a tournament with replacement, as the published benchmark code does."""
 
@@ -41,15 +35,13 @@ class RegularizedEvolution(Strategy):
 
     def __init__(self, problem: Problem, options: Any = None) -> None:
         super().__init__(problem, options)
-        size = self.options.population_size or population_size(problem.trials)
-        self.population = Population(size)
-        self.tournament_size = self.options.tournament_size or min(10, max(2, size // 3))
+        self.population = Population(self.options, problem.trials)
 
     def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
         """Return a random architecture at first, then a mutated tournament winner."""
         if self.population.is_founding(len(pending)):
             return Proposal(self.problem.space.sample(rng), note={"operator": "random"})
-        parent = self.population.tournament(self.tournament_size, rng, replace=self.options.replace)
+        parent = self.population.tournament(rng, replace=self.options.replace)
         return Proposal(self._child(parent, rng), note={"operator": "mutation", "parents": [parent.number]})
 
     def tell(self, trial: Trial) -> None:

@@ -23,8 +23,8 @@ from typing import Annotated, Any, Literal
 from numpy.random import Generator
 from pydantic import Field
 
-from automl import Architecture, BaseOptions, EditPath, InvalidArchitecture, Problem, Proposal, Strategy, Trial
-from automl_plugins.strategies._population import Population, population_size
+from automl import Architecture, EditPath, InvalidArchitecture, Problem, Proposal, Strategy, Trial
+from automl_plugins.strategies._population import Population, PopulationOptions
 
 _REDRAWS = 10
 
@@ -35,14 +35,9 @@ class SepCrossover(Strategy):
     is_multi_objective = True
     paper = "Qiu and Miikkulainen. Shortest edit path crossover. ICML 2023. arXiv 2210.14016."
 
-    class Options(BaseOptions):
+    class Options(PopulationOptions):
         """Options of shortest-edit-path crossover."""
 
-        population_size: Annotated[int, Field(ge=1)] | None = None
-        """Members of the queue, which starts at random. By default a tenth of the budget, from 10 to 100. Published:
-        100."""
-        tournament_size: Annotated[int, Field(ge=1)] | None = None
-        """Members drawn, without replacement, for each parent. By default a third of the population, at most 10."""
         rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
         """Share of the edits between the parents that the child takes."""
         mutation: Literal["perturb", "one"] = "perturb"
@@ -58,9 +53,7 @@ class SepCrossover(Strategy):
 
     def __init__(self, problem: Problem, options: Any = None) -> None:
         super().__init__(problem, options)
-        size = self.options.population_size or population_size(problem.trials)
-        self.population = Population(size)
-        self.tournament_size = self.options.tournament_size or min(10, max(2, size // 3))
+        self.population = Population(self.options, problem.trials)
 
     def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
         """Return a random architecture at first, then in turn a mutation and a crossover."""
@@ -77,7 +70,7 @@ class SepCrossover(Strategy):
 
     def _mutation(self, rng: Generator) -> Proposal:
         space = self.problem.space
-        parent = self.population.tournament(self.tournament_size, rng)
+        parent = self.population.tournament(rng)
         ordered = space.reorder(parent.architecture, rng)
         change = space.perturb if self.options.mutation == "perturb" else space.mutate
         return Proposal(change(ordered, rng), note={"operator": "mutation", "parents": [parent.number]})
@@ -100,8 +93,8 @@ class SepCrossover(Strategy):
 
     def _parents(self, rng: Generator) -> tuple[Trial, Trial]:
         for _ in range(_REDRAWS):
-            first = self.population.tournament(self.tournament_size, rng)
-            second = self.population.tournament(self.tournament_size, rng)
+            first = self.population.tournament(rng)
+            second = self.population.tournament(rng)
             if first.key != second.key:
                 break
         return first, second
