@@ -166,10 +166,10 @@ class Cascade:
     def _rejection(self, stage: Stage, metrics: Mapping[str, float]) -> str | None:
         for rule in stage.reject:
             if rule.holds(metrics):
-                return f"{stage.name}: {rule} ({rule.metric} = {metrics[rule.metric]:g})"
+                return f"{stage.name}: {rule} ({rule.metric} = {metrics[rule.metric]:.10g})"
         for constraint in self.goal.constraints:
             if constraint.metric in metrics and not constraint.holds(metrics):
-                return f"constraint {constraint} is violated ({constraint.metric} = {metrics[constraint.metric]:g})"
+                return f"constraint {constraint} is violated ({constraint.metric} = {metrics[constraint.metric]:.10g})"
         return None
 
     def _completed(self, number: int, metrics: Mapping[str, float]) -> Outcome:

@@ -42,7 +42,7 @@ class Condition:
         """Return the condition that ``text`` writes; raises `ConfigurationError` with the right form."""
         match = _FORM.fullmatch(text)
         try:
-            if match:
+            if match and not math.isnan(float(match[3].replace("_", ""))):
                 return cls(match[1], match[2], float(match[3].replace("_", "")))
         except ValueError:
             pass
@@ -63,4 +63,4 @@ class Condition:
 
     def __str__(self) -> str:
         """Return the condition as written."""
-        return f"{self.metric} {self.comparison} {self.bound:g}"
+        return f"{self.metric} {self.comparison} {self.bound:.15g}"

@@ -36,8 +36,18 @@ def decisions_of(graph: nx.DiGraph[Any]) -> dict[str, Value]:
     for node, attributes in graph.nodes(data=True):
         if attributes.get("terminal"):
             continue
-        name, value = json.loads(attributes["label"])
+        name, value = _read(attributes["label"])
         if name in values:
             raise InvalidArchitecture(f"decision {name!r} appears twice in graph node {node!r}")
         values[name] = tuple(value) if isinstance(value, list) else value
     return values
+
+
+def _read(label: str) -> tuple[str, Any]:
+    try:
+        found = json.loads(label)
+    except json.JSONDecodeError:
+        found = None
+    if isinstance(found, list) and len(found) == 2 and isinstance(found[0], str):
+        return found[0], found[1]
+    raise InvalidArchitecture(f"node label {label!r} does not write a decision as [name, answer]")

@@ -54,6 +54,7 @@ class TrialModel(Base):
     __tablename__ = "trials"
     __table_args__ = (
         UniqueConstraint("study_id", "number"),
+        UniqueConstraint("study_id", "told_order"),
         Index("ix_trials_cache_key", "cache_key"),
         Index("ix_trials_revision", "study_id", "revision"),
     )

@@ -48,7 +48,7 @@ class OptunaHistory:
     def propose(
         self, sampler: optuna.samplers.BaseSampler, pending: Sequence[Trial], rng: Generator, *, tries: int
     ) -> Proposal:
-        """Return a proposal that is valid and new; after ``tries`` walks, a random neighbour of the last valid one."""
+        """Return a proposal that is valid and new; after ``tries`` walks, a random neighbour of the last."""
         space = self._problem.space
         known = self._keys | {trial.key for trial in pending}
         last: Architecture | None = None
@@ -63,7 +63,12 @@ class OptunaHistory:
                     return Proposal(last, note={"operator": "sampler"})
         if last is None:
             return Proposal(space.sample(rng), note={"operator": "random", "because": "no valid walk"})
-        return Proposal(space.mutate(last, rng), note={"operator": "neighbour", "because": "only repeats"})
+        neighbour = space.mutate(last, rng)
+        for _ in range(tries):
+            if space.key(neighbour) not in known:
+                break
+            neighbour = space.mutate(neighbour, rng)
+        return Proposal(neighbour, note={"operator": "neighbour", "because": "only repeats"})
 
     def _walk(self) -> Architecture:
         asked = self._study.ask()
@@ -96,16 +101,9 @@ class OptunaHistory:
                 values=values,
                 params=params,
                 distributions=distributions,
-                user_attrs=dict(attributes),
                 system_attrs=dict(attributes),
             )
         )
-
-
-def violations(trial: optuna.trial.FrozenTrial) -> Sequence[float]:
-    """Return what a sampler's ``constraints_func`` must: positive means violated."""
-    found: Sequence[float] = trial.user_attrs.get(_CONSTRAINTS, [0.0])
-    return found
 
 
 class _OptunaChooser(Chooser):

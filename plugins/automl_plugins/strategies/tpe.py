@@ -18,7 +18,7 @@ from numpy.random import Generator
 from pydantic import Field
 
 from automl import BaseOptions, Problem, Proposal, Strategy, Trial
-from automl_plugins.strategies._optuna import OptunaHistory, violations
+from automl_plugins.strategies._optuna import OptunaHistory
 
 
 class Tpe(Strategy):
@@ -63,7 +63,6 @@ class Tpe(Strategy):
             multivariate=self.options.multivariate,
             group=self.options.group,
             constant_liar=self.options.constant_liar,
-            constraints_func=violations if self.problem.goal.constraints else None,
             seed=int(rng.integers(2**32)),
         )
         return self._history.propose(sampler, pending, rng, tries=self.options.max_tries)

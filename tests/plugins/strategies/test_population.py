@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from automl import Architecture, Trial, TrialState
-from automl_plugins.strategies._population import Population, population_size
+from automl_plugins.strategies._population import Population, PopulationOptions
 
 
 def trial(number, *losses, violation=0.0, state=TrialState.COMPLETED):
     return Trial(number, Architecture.of({"x": number}), f"{number:032x}", state, losses=losses, violation=violation)
 
 
-def filled(size, trials):
-    population = Population(size)
+def filled(size, trials, drawn=3):
+    population = Population(PopulationOptions(population_size=size, tournament_size=drawn), None)
     for one in trials:
         population.add(one)
     return population
@@ -18,7 +18,8 @@ def filled(size, trials):
 
 def winners(population, size, draws=300, *, replace=False):
     rng = np.random.default_rng(0)
-    return {population.tournament(size, rng, replace=replace).number for _ in range(draws)}
+    population.tournament_size = size
+    return {population.tournament(rng, replace=replace).number for _ in range(draws)}
 
 
 def test_the_oldest_leaves_however_good_it_is():
@@ -44,7 +45,7 @@ def test_the_chance_to_win_is_the_published_one():
     population = filled(10, [trial(number, float(number)) for number in range(10)])
     rng = np.random.default_rng(1)
     for replace, chance in ((False, 0.3), (True, 0.271)):
-        wins = sum(population.tournament(3, rng, replace=replace).number == 0 for _ in range(4_000))
+        wins = sum(population.tournament(rng, replace=replace).number == 0 for _ in range(4_000))
         assert wins / 4_000 == pytest.approx(chance, abs=0.03)
 
 
@@ -68,7 +69,7 @@ def test_with_several_objectives_any_member_of_the_front_may_win():
 
 
 def test_the_random_start_counts_what_is_on_its_way():
-    population = Population(3)
+    population = filled(3, [])
     assert population.is_founding(0)
     assert population.is_founding(5), "nothing to select from yet"
     population.add(trial(0, 0.0))
@@ -78,4 +79,4 @@ def test_the_random_start_counts_what_is_on_its_way():
 
 @pytest.mark.parametrize(("budget", "size"), [(None, 30), (1, 10), (50, 10), (300, 30), (10_000, 100)])
 def test_the_population_follows_the_budget(budget, size):
-    assert population_size(budget) == size
+    assert Population(PopulationOptions(), budget).size == size

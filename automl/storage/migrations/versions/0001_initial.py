@@ -68,6 +68,7 @@ def _create_trials() -> None:
         sa.Column("started", sa.Float, nullable=False),
         sa.Column("finished", sa.Float),
         sa.UniqueConstraint("study_id", "number"),
+        sa.UniqueConstraint("study_id", "told_order"),
     )
     op.create_index("ix_trials_cache_key", "trials", ["cache_key"])
     op.create_index("ix_trials_revision", "trials", ["study_id", "revision"])
