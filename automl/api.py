@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automl.definition import ComponentSpec, StudyDefinition, parse_definition
 from automl.engine import Stopper
 from automl.environment import component_versions, environment
-from automl.errors import UsageError
+from automl.errors import ConfigurationError, UsageError
 from automl.runner import Prepared, prepare, run
 from automl.storage.database import Durability
 from automl.storage.store import Store
@@ -16,6 +17,8 @@ from automl.study import Study
 from automl.tracker import Tracker
 
 DEFAULT_STORAGE = "automl.db"
+
+log = logging.getLogger("automl")
 
 
 def search(
@@ -30,7 +33,12 @@ def search(
     objectives: Sequence[str] = (),
     constraints: Sequence[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    workers: int = 1,
+    workers: int | None = None,
+    devices: Sequence[str] = (),
+    deterministic: bool = False,
+    timeout: float | None = None,
+    memory_limit: float | None = None,
+    count_duplicates: bool = False,
     study: str | None = None,
     storage: str = DEFAULT_STORAGE,
     trackers: Sequence[str] = (),
@@ -48,7 +56,12 @@ def search(
         objectives: as ``val_accuracy:max``; by default what the last evaluator reports first.
         constraints: as ``params <= 5e5``.
         options: options by component name (or ``space``, ``strategy``, ``task``): ``{"train": {"epochs": 3}}``.
-        workers: evaluations at a time.
+        workers: evaluations at a time; by default one, or one per device.
+        devices: torch devices, as ``cuda:0``; by default every accelerator, else the CPU.
+        deterministic: whether a parallel study tells its results in the order of proposals, so that it repeats.
+        timeout: seconds after which a trial fails.
+        memory_limit: MiB of main memory that a worker may use.
+        count_duplicates: whether repeats of the study's own trials consume budget.
         study: name of the study; a new one by default.
         storage: database URL, or path of a SQLite file.
         trackers: names of trackers, as ``mlflow``.
@@ -72,7 +85,14 @@ def search(
         "objectives": tuple(objectives),
         "constraints": tuple(constraints),
         "budget": {"trials": trials, "time": seconds},
-        "execution": {"workers": workers},
+        "execution": {
+            **({} if workers is None else {"workers": workers}),
+            "devices": tuple(devices),
+            "deterministic": deterministic,
+            "timeout": timeout,
+            "memory_limit": memory_limit,
+        },
+        "count_duplicates": count_duplicates,
         "seed": seed,
     }
     if chosen:
@@ -117,7 +137,7 @@ def create(prepared: Prepared, store: Store) -> Study:
     store.create_study(
         name,
         definition.model_copy(update={"name": name}).model_dump(mode="json"),
-        components=component_versions(definition),
+        components=component_versions(definition, prepared.cascade.task),
         environment=environment(),
         trials_budget=definition.budget.trials,
         time_budget=definition.budget.time,
@@ -142,10 +162,24 @@ def go_on(
         definition = parse_definition({**definition.model_dump(mode="json"), "execution": merged})
     kept = tuple(spec for spec in definition.trackers if spec.name not in without_trackers)
     prepared = prepare(definition.model_copy(update={"trackers": kept}))
+    _check_unchanged(study, component_versions(definition, prepared.cascade.task))
     if trials is not None or seconds is not None:
         _extend(study, trials, seconds)
     run(study, prepared, extra_trackers=extra_trackers, stopper=stopper)
     return study
+
+
+def _check_unchanged(study: Study, now: Mapping[str, Any]) -> None:
+    """Refuse to go on with other data; warn when a component has another version than it had."""
+    for name, was in study.record.components.items():
+        found = now.get(name, was)
+        if found.get("digest") != was.get("digest"):
+            raise ConfigurationError(
+                f"the data of {name} have changed since study {study.name!r} began, so that results could not be "
+                "compared; restore them, or start a new study"
+            )
+        if found["version"] != was["version"]:
+            log.warning("%s was version %s when the study began, and is %s now", name, was["version"], found["version"])
 
 
 def _extend(study: Study, trials: int | None, seconds: float | None) -> None:

@@ -1,17 +1,22 @@
 """Cache keys: when are two evaluations the same, so that the store can answer the second.
 
-They are when the network is (canonical key, under the same space and options), and so are the task's data, the
-evaluators with their options and versions, the constraints (which end a cascade early), the fidelity, the seed and the
-kind of device.
+They are when the network is (canonical key), and so are the space, the task and the evaluators with their options and
+versions (the file's digest, where a class has no version), the task's data, the constraints (which end a cascade
+early), the fidelity, the seed, torch's version and the kind of device.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+import uuid
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from automl.definition import EvaluationSeeds
-from automl.plugins import Registry, registry
+from automl.definition import ComponentSpec, EvaluationSeeds
+from automl.environment import installed_version
+from automl.plugins import Kind, Registry, registry
 from automl.recipe import Recipe
 from automl.seeds import derive_seed
 from automl.task import Task, digest_of
@@ -30,14 +35,15 @@ class CacheKeys:
         """Return the keys of the study that ``recipe`` describes, on devices of ``device_kind`` (``cpu``, ``cuda``)."""
         found = known or registry()
         definition = recipe.definition
-        parts = []
-        for spec in (definition.space, *definition.evaluators):
-            kind = "space" if spec is definition.space else "evaluator"
-            registration = found.find(kind, spec.name)  # type: ignore[arg-type]
-            _, options = recipe.component(kind, spec)  # type: ignore[arg-type]
-            parts.append([registration.target, registration.version, options.model_dump(mode="json")])
-        settings = json.dumps([parts, task.digest(), sorted(definition.constraints), device_kind], sort_keys=True)
-        return cls(digest_of(settings), definition.evaluation_seeds, definition.seed)
+        specs: list[tuple[Kind, ComponentSpec]] = [("space", definition.space), ("task", definition.task)]
+        specs += [("evaluator", spec) for spec in definition.evaluators]
+        parts: list[object] = [task.digest(), sorted(definition.constraints), device_kind, installed_version("torch")]
+        for kind, spec in specs:
+            component, options = recipe.component(kind, spec)
+            registration = found.find(kind, spec.name)
+            origin = registration.version or _source_digest(component)
+            parts.append([registration.target, origin, options.model_dump(mode="json")])
+        return cls(digest_of(json.dumps(parts, sort_keys=True)), definition.evaluation_seeds, definition.seed)
 
     def seed(self, number: int) -> int:
         """Return the evaluation seed of trial ``number``."""
@@ -48,3 +54,9 @@ class CacheKeys:
     def key(self, canonical_key: str, fidelity: float | None, seed: int) -> str:
         """Return the cache key of one evaluation: 32 hexadecimal digits."""
         return digest_of(self.settings, canonical_key, repr(fidelity), str(seed))
+
+
+def _source_digest(component: type[Any]) -> str:
+    """Return a digest of the file that defines ``component``, which stands in for the version it does not have."""
+    source = inspect.getsourcefile(component)
+    return digest_of(Path(source).read_bytes()) if source and Path(source).exists() else uuid.uuid4().hex

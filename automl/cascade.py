@@ -28,6 +28,8 @@ FailureKind: TypeAlias = Literal[
 ]
 OnReport: TypeAlias = Callable[[int, int, Mapping[str, float]], None]
 
+_MEMORY_SIGNS = ("can't allocate memory", "bad_alloc", "out of memory")
+
 log = logging.getLogger("automl")
 
 
@@ -113,21 +115,24 @@ class Cascade:
                     raise ConfigurationError(unknown_name(what, rule.metric, known))
 
     def run(self, job: Job, device: str, on_report: OnReport, should_stop: Callable[[], bool]) -> Outcome:
-        """Evaluate one candidate; raises `Interrupted` only.
+        """Evaluate one candidate; raises `Interrupted`, and `ConfigurationError` for what is no candidate's fault.
 
         This is the one place where a candidate's exceptions of any class are caught, and all are recorded.
         """
         reached: dict[str, float] = {}
+        """What finished stages found, and the last that a running one reported."""
         try:
             return self._run(job, device, on_report, _checker(self.timeout, should_stop), reached)
         except Pruned as stop:
             return Outcome(job.number, TrialState.PRUNED, reached, str(stop) or "pruned", "pruned")
         except TrialTimeout as late:
-            return Outcome.failed(job.number, "timeout", str(late))
+            return Outcome(job.number, TrialState.FAILED, reached, str(late), "timeout")
         except SystemExit as stop:
             return Outcome.failed(job.number, "exited", f"the candidate called sys.exit({stop.code!r})")
+        except ConfigurationError:
+            raise
         except Exception as error:  # noqa: BLE001 - a candidate may raise anything; the trial records it
-            return _failure(job.number, error)
+            return replace(_failure(job.number, error), metrics=reached)
 
     def _run(
         self,
@@ -158,6 +163,7 @@ class Cascade:
             check()
             found = stage.evaluator.evaluate(candidate, replace(context, metrics=dict(metrics)))
             metrics.update(_numbers(stage.name, found))
+            reached.update(metrics)
             reason = self._rejection(stage, metrics)
             if reason:
                 return Outcome(job.number, TrialState.REJECTED, metrics, reason, "rejected")
@@ -207,7 +213,7 @@ def _failure(number: int, error: Exception) -> Outcome:
     text = " ".join(str(error).split()) or "no message"
     short = text if len(text) <= 300 else text[:297] + "..."
     trace = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text.lower():
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _MEMORY_SIGNS):
         return Outcome.failed(number, "memory", f"out of memory: {short}", trace)
     kind: FailureKind = "not_finite" if isinstance(error, FloatingPointError) else "raised"
     return Outcome.failed(number, kind, f"{type(error).__name__}: {short}", trace)

@@ -55,17 +55,26 @@ class Execution(_Part):
     """Name of the executor; by default `in_process`, or `process_pool` for several workers, a timeout or a memory
     limit."""
     workers: Annotated[int, Field(ge=1, le=1024, strict=True)] = 1
-    """Evaluations at a time."""
+    """Evaluations at a time; by default one per named device."""
     devices: tuple[str, ...] = ()
-    """Torch devices, shared out to the workers in turn; by default every CUDA device, else the CPU."""
+    """Torch devices, shared out to the workers in turn; by default every CUDA device, else
+    Apple's, else the CPU."""
     threads: Annotated[int, Field(ge=1, strict=True)] | None = None
     """CPU threads of each worker; by default the cores but one, shared out equally."""
     timeout: Annotated[float, Field(gt=0, strict=True)] | None = None
     """Seconds after which a trial fails."""
     memory_limit: Annotated[float, Field(gt=0, strict=True)] | None = None
     """MiB of main memory that a worker may use, torch itself (about 400) included."""
+
     deterministic: bool = False
     """Tell results in the order of proposals, with at most `workers` on their way, so that a parallel study repeats."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_worker_per_device(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("devices") and "workers" not in value:
+            return {**value, "workers": len(value["devices"])}
+        return value
 
 
 class StudyDefinition(_Part):

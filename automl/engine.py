@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class Engine:
         self._is_ordered = self._definition.execution.deterministic
         self._queue: deque[Job] = deque()
         self._running: set[int] = set()
-        self._reports: dict[int, dict[int, Mapping[str, float]]] = {}
+        self._reports: dict[int, dict[int, dict[str, float]]] = {}
         self._end: StudyState | None = None
 
     def run(self) -> tuple[StudyState, str]:
@@ -126,7 +127,8 @@ class Engine:
 
     def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
         """Take an intermediate report from the executor."""
-        self._reports.setdefault(number, {})[step] = dict(metrics)
+        known = self._reports.setdefault(number, {}).setdefault(step, {})
+        known.update(metrics)
         trial = self._ledger.trial(number)
         if trial is not None:
             self._watchers.each(lambda tracker: tracker.trial_reported(trial, step, metrics))
@@ -149,6 +151,8 @@ class Engine:
         while True:
             if self._is_ordered and self._ask_one():
                 continue
+            if self._is_ordered and self._stopper.is_requested():
+                break  # telling without asking would show the asks after a resume more than they may see
             trial = self._ledger.next_to_tell()
             if trial is not None:
                 self._tell(trial)
@@ -183,17 +187,21 @@ class Engine:
 
     def _ask(self, number: int) -> Proposal | None:
         """Return the next proposal; ``None`` ends the study if nothing is pending."""
-        seed, pending = self._definition.seed, self._ledger.pending
+        seed, pending, space = self._definition.seed, self._ledger.pending, self._cascade.space
         proposal = isolated(lambda: self._strategy.ask(derive_rng(seed, "ask", number), pending))
+        rng = derive_rng(seed, "novelty", number)
+        if isinstance(proposal, InvalidArchitecture):
+            # As when nothing within reach can be changed; in a space that is tried up this leads to its end.
+            proposal = isolated(lambda: Proposal(space.sample(rng), note={"operator": "engine_sample"}))
         if isinstance(proposal, Exception):
-            name = self._definition.strategy.name
-            raise StrategyError(f"strategy {name!r} failed in ask: {proposal!r}") from proposal
+            raise self._strategy_error("failed in ask", proposal) from proposal
+        if not isinstance(proposal, Proposal | None):
+            raise self._strategy_error(f"must return a Proposal or None from ask, but returned {proposal!r}")
         if proposal is None:
             self._end = None if pending else StudyState.COMPLETED
             return None
         if not self._definition.count_duplicates:
-            space, repeats = self._cascade.space, self._ledger.repeats
-            proposal = next_proposal(space, proposal, repeats, derive_rng(seed, "novelty", number))
+            proposal = next_proposal(space, proposal, self._ledger.repeats, rng)
             if proposal is None:
                 self._end = StudyState.EXHAUSTED
         return proposal
@@ -204,8 +212,7 @@ class Engine:
             architecture = space.validate(proposal.architecture)
             canonical_key = space.key(architecture)
         except InvalidArchitecture as invalid:
-            name = self._definition.strategy.name
-            raise StrategyError(f"strategy {name!r} proposed what is no member of the space: {invalid}") from invalid
+            raise self._strategy_error("proposed what is no member of the space", invalid) from invalid
         seed = keys.seed(number)
         return TrialRecord(
             number=number,
@@ -247,8 +254,16 @@ class Engine:
     def _learn(self, trial: Trial) -> None:
         failure = isolated(lambda: self._strategy.tell(trial))
         if isinstance(failure, Exception):
-            name = self._definition.strategy.name
-            raise StrategyError(f"strategy {name!r} failed to learn of trial {trial.number}: {failure!r}") from failure
+            raise self._strategy_error(f"failed to learn of trial {trial.number}", failure) from failure
+
+    def _strategy_error(self, what: str, error: Exception | None = None) -> StrategyError:
+        """Return the error that names the strategy, what it did, and the line of code where."""
+        text = f"strategy {self._definition.strategy.name!r} {what}"
+        if error is None:
+            return StrategyError(text)
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        return StrategyError(f"{text}: {type(error).__name__}: {error}{where}; --debug shows the traceback")
 
     def _verdict(self) -> tuple[StudyState, str]:
         if self._stopper.is_requested():

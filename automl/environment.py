@@ -9,6 +9,7 @@ from typing import Any
 
 from automl.definition import StudyDefinition
 from automl.plugins import Kind, registry
+from automl.task import Task
 from automl.version import __version__
 
 _LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "networkx", "optuna", "sqlalchemy", "mlflow")
@@ -21,12 +22,15 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "libraries": {name: installed_version(name) for name in _LIBRARIES},
     }
 
 
-def component_versions(definition: StudyDefinition) -> dict[str, Any]:
-    """Return target, distribution and version of every component that ``definition`` names, by kind and name."""
+def component_versions(definition: StudyDefinition, task: Task) -> dict[str, Any]:
+    """Return target, distribution and version of every component that ``definition`` names, by kind and name.
+
+    The task's digest is there too: it says which data the study has seen.
+    """
     specs: list[tuple[Kind, str]] = [
         ("space", definition.space.name),
         ("strategy", definition.strategy.name),
@@ -42,10 +46,12 @@ def component_versions(definition: StudyDefinition) -> dict[str, Any]:
             "distribution": registration.distribution,
             "version": registration.version,
         }
+    found[f"task {definition.task.name}"]["digest"] = task.digest()
     return found
 
 
-def _version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """Return the version of a distribution, or ``None`` when it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -50,8 +50,11 @@ class Ledger:
 
     @property
     def pending(self) -> tuple[Trial, ...]:
-        """Trials asked and not told, in order of number."""
-        return tuple(record.trial(self._goal) for record in self._open.values())
+        """Trials asked and not told, in order of number; what is known of their results already is not shown."""
+        running = TrialState.RUNNING
+        return tuple(
+            replace(record, state=running, metrics={}, error=None).trial(self._goal) for record in self._open.values()
+        )
 
     @property
     def open_count(self) -> int:
@@ -150,15 +153,12 @@ class Ledger:
             "details": outcome.details,
             "finished": time.time(),
         }
-        head = next(iter(self._open)) if self._is_ordered else None
         place = self.told + len(self._ready)
         changes: list[tuple[int, Mapping[str, Any]]] = []
         for number in (outcome.number, *self._waiting.pop(outcome.number, ())):
             changed = {**values, "revision": self._next_revision()}
             if not self._is_ordered:
                 changed["told_order"] = place + len(changes)
-            elif number == head:
-                changed["told_order"] = self.told
             changes.append((number, changed))
         rows = [(outcome.number, step, metrics) for step, metrics in reports.items()]
         self._store.change_trials(self._lease, changes, reports=rows, elapsed=self._book_time())

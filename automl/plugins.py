@@ -87,7 +87,8 @@ class Registry:
             return Registration(kind, name, name, "", "direct", name.split(".")[0].split(":")[0], "")
         if (kind, name) not in self.components:
             what = _KIND_NAMES.get(kind, kind)
-            raise ConfigurationError(unknown_name(what, name, self.names(kind), "automl list"))
+            left_out = "".join(f"\n  plugin {b.plugin!r} was left out: {b.error}" for b in self.broken)
+            raise ConfigurationError(unknown_name(what, name, self.names(kind), "automl list") + left_out)
         return self.components[kind, name]
 
     def load(self, kind: Kind, name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from automl.study import Study, StudyState
 from automl.tracker import Tracker
 
 HEARTBEAT_SECONDS = 5.0
+LEAST_MEMORY = 200.0
+
+_ACCELERATORS = ("nvidia[0-9]*", "dxg")
 
 log = logging.getLogger("automl")
 
@@ -50,6 +54,7 @@ def prepare(definition: StudyDefinition) -> Prepared:
     """Find, build and check every component; raises `ConfigurationError` or `PluginError`, with nothing written."""
     recipe = Recipe.of(definition)
     cascade = recipe.cascade()
+    cascade.space.check(cascade.task)
     recipe.strategy(cascade)
     _executor(definition.execution).check(slots_of(definition.execution))
     trackers = []
@@ -161,6 +166,16 @@ def slots_of(execution: Execution) -> Slots:
     for device in devices:
         if device.split(":")[0] not in ("cpu", "cuda", "mps", "xpu"):
             raise ConfigurationError(f"unknown device {device!r}; write cpu, cuda:0, mps or xpu:0")
+        if not _is_there(device):
+            raise ConfigurationError(
+                f"there is no device {device!r} on this machine; `automl search` without --devices "
+                "takes the best there is"
+            )
+    if execution.memory_limit is not None and execution.memory_limit < LEAST_MEMORY:
+        raise ConfigurationError(
+            f"a memory limit of {execution.memory_limit:g} MiB leaves no room for a worker itself; "
+            f"allow at least {LEAST_MEMORY:g}"
+        )
     shared = tuple(devices[i % len(devices)] for i in range(execution.workers))
     threads = execution.threads or max(1, (_cores() - 1) // execution.workers)
     return Slots(shared, threads, execution.timeout, execution.memory_limit)
@@ -182,13 +197,27 @@ def _executor(execution: Execution) -> Executor:
     return executor
 
 
+def _is_there(device: str) -> bool:
+    if device == "cpu":
+        return True
+    import torch
+
+    kind, _, index = device.partition(":")
+    if kind == "mps":
+        return torch.backends.mps.is_available()
+    count = torch.cuda.device_count() if kind == "cuda" else torch.xpu.device_count()
+    return int(index or 0) < count if (index or "0").isdigit() else False
+
+
 def _all_devices() -> tuple[str, ...]:
-    if not any(Path("/dev").glob("nvidia[0-9]*")):
+    """Return every CUDA device, else Apple's, else the CPU; torch is imported only where there may be one."""
+    if sys.platform != "darwin" and not any(found for name in _ACCELERATORS for found in Path("/dev").glob(name)):
         return ("cpu",)
     import torch
 
-    count = torch.cuda.device_count()
-    return tuple(f"cuda:{index}" for index in range(count)) or ("cpu",)
+    if torch.cuda.is_available():
+        return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+    return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
 
 
 def _cores() -> int:

@@ -73,6 +73,9 @@ class SearchSpace(Component, ABC, Generic[B]):
         roles = [decision.role for decision in decisions]
         return [1 / roles.count(role) for role in roles]
 
+    def check(self, task: Task) -> None:
+        """Raise `ConfigurationError` when no network of this space fits ``task``; asked before a study is written."""
+
     # What follows is derived from the walk.
 
     def blueprint(self, architecture: Mapping[str, Value]) -> B:
@@ -181,7 +184,8 @@ class SearchSpace(Component, ABC, Generic[B]):
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """Yield every valid architecture that differs in one decision, in a fixed order.
 
-        Where a change opens new decisions, they take their first valid answers. Real intervals have no neighbours.
+        Where a change opens new decisions, they take their first answers, and a neighbour that is invalid so is left
+        out. Real intervals have no neighbours.
         """
         for decision in self.decisions(architecture):
             if decision.kind == "real":

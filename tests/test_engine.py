@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from automl import Executor, Progress, Proposal, Strategy, Tracker, Trial
@@ -163,6 +164,68 @@ def test_a_stop_gives_up_what_does_not_finish_in_time_and_the_attempt_does_not_c
     assert evaluated(study) == 20
 
 
+def test_an_orderly_stop_of_a_deterministic_parallel_study_leaves_no_trace(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "evaluators": [{"name": "automl_fakes:Landscape", "seconds": 0.001}],
+        "execution": {"executor": "automl_fakes:Together", "workers": 3, "deterministic": True},
+        "strategy": {"name": "regularized_evolution", "population_size": 6},
+        "budget": {"trials": 40},
+    }
+    (tmp_path / "whole").mkdir()
+    whole = run(tmp_path / "whole", **settings)
+
+    class StopSoon(Tracker):
+        def __init__(self, stopper: Stopper) -> None:
+            super().__init__()
+            self.stopper, self.told = stopper, 0
+
+        def trial_finished(self, trial: Trial, progress: Progress) -> None:
+            self.told += 1
+            if self.told == 5:
+                self.stopper.request()
+
+    stopper = Stopper()
+    study = run(tmp_path, stopper=stopper, trackers=[StopSoon(stopper)], **settings)
+    for _ in range(60):
+        if study.state is StudyState.COMPLETED:
+            break
+        stopper = Stopper()
+        go_on(study, stopper=stopper, extra_trackers=[StopSoon(stopper)])
+    assert table(study) == table(whole)
+
+
+@pytest.mark.parametrize("strategy", ["regularized_evolution", "sep_crossover", "tpe", "random_search"])
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_every_strategy_comes_to_an_end_in_a_tiny_space(tmp_path: Path, strategy: str, nodes: int) -> None:
+    study = run(tmp_path, space={"name": "nas_cell", "max_nodes": nodes}, strategy=strategy, budget={"trials": 500})
+    assert study.state is StudyState.EXHAUSTED
+    assert evaluated(study) == {2: 1, 3: 7}[nodes]
+
+
+def test_a_study_whose_data_changed_is_not_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.normal(size=(60, 5)), y=np.arange(60) % 3)
+    study = run(tmp_path, task={"name": "arrays", "path": str(path)})
+    np.savez(path, x=rng.normal(size=(60, 5)), y=np.arange(60) % 3)
+    with pytest.raises(ConfigurationError, match="the data of task arrays have changed since study 'study' began"):
+        go_on(study, trials=30)
+
+
+def test_a_space_that_does_not_fit_the_task_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.ones((60, 5)), y=np.arange(60) % 3)
+    with pytest.raises(ConfigurationError, match="builds networks for images"):
+        run(tmp_path, space="nas_cell", task={"name": "arrays", "path": str(path)})
+    assert not (tmp_path / "automl.db").exists()
+
+
+def test_one_worker_per_named_device() -> None:
+    definition = parse_definition({"execution": {"devices": ["cuda:0", "cuda:1"]}})
+    assert definition.execution.workers == 2
+    assert parse_definition({"execution": {"devices": ["cpu"], "workers": 3}}).execution.workers == 3
+
+
 def test_intermediate_reports_are_kept(tmp_path: Path) -> None:
     study = run(tmp_path, budget={"trials": 3})
     for record in study.records:
@@ -189,12 +252,7 @@ class Together(Executor):
         pass
 
 
-def test_results_that_arrive_together_are_told_one_after_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import automl_fakes
-
-    monkeypatch.setattr(automl_fakes, "Together", Together, raising=False)
+def test_results_that_arrive_together_are_told_one_after_the_other(tmp_path: Path) -> None:
     study = run(tmp_path, execution={"executor": "automl_fakes:Together", "workers": 3}, strategy="random_search")
     orders = [record.told_order for record in study.records]
     assert sorted(orders) == list(range(len(orders)))  # type: ignore[type-var]
@@ -240,6 +298,16 @@ class Forgetful(Strategy):
             raise KeyError("lost")
 
 
+class Sloppy(Strategy):
+    """Returns an architecture where a proposal is due."""
+
+    def ask(self, rng: Any, pending: Sequence[Trial]) -> Any:
+        return self.problem.space.sample(rng)
+
+    def tell(self, trial: Trial) -> None:
+        pass
+
+
 class Finite(Strategy):
     """Has four proposals and waits for what is pending before each."""
 
@@ -254,24 +322,29 @@ class Finite(Strategy):
         self.told += 1
 
 
-@pytest.fixture
-def strategies(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     import automl_fakes
 
+    monkeypatch.setattr(automl_fakes, "Together", Together, raising=False)
     monkeypatch.setattr(automl_fakes, "Forgetful", Forgetful, raising=False)
     monkeypatch.setattr(automl_fakes, "Finite", Finite, raising=False)
+    monkeypatch.setattr(automl_fakes, "Sloppy", Sloppy, raising=False)
 
 
-@pytest.mark.usefixtures("strategies")
 def test_a_strategy_that_raises_fails_the_study_and_keeps_its_trials(tmp_path: Path) -> None:
-    with pytest.raises(StrategyError, match="failed to learn of trial 2"):
+    with pytest.raises(StrategyError, match=r"failed to learn of trial 2: KeyError: .lost. \(test_engine.py:\d+\)"):
         run(tmp_path, strategy="automl_fakes:Forgetful")
     study = load_study("study", storage=str(tmp_path / "automl.db"))
     assert study.state is StudyState.FAILED
     assert len(study.records) == 3
 
 
-@pytest.mark.usefixtures("strategies")
+def test_a_strategy_that_returns_no_proposal_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(StrategyError, match="must return a Proposal or None from ask, but returned Architecture"):
+        run(tmp_path, strategy="automl_fakes:Sloppy")
+
+
 def test_a_strategy_may_wait_and_may_end(tmp_path: Path) -> None:
     study = run(tmp_path, strategy="automl_fakes:Finite", execution={"workers": 2, "executor": "process_pool"})
     assert study.state is StudyState.COMPLETED

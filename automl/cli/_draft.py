@@ -100,6 +100,8 @@ def _put_plain(draft: Draft, flags: Flags) -> None:
     draft.put(("budget", "time"), flags.time, "--time")
     draft.put(("execution", "workers"), flags.workers, f"--workers {flags.workers}")
     draft.put(("execution", "devices"), device_names(flags.devices), f"--devices {flags.devices}")
+    if flags.devices and flags.workers is None:
+        draft.values["execution"].pop("workers", None)
     draft.put(("execution", "deterministic"), flags.deterministic, "--deterministic")
     draft.put(("execution", "timeout"), flags.timeout, "--timeout")
     draft.put(("execution", "memory_limit"), flags.memory_limit, "--memory-limit")

@@ -1,13 +1,14 @@
-"""How much a search gained over its own random start.
+"""How much a search gained over its own random start, at equal evaluations.
 
-Most strategies begin with candidates drawn at random and mark them ``operator = "random"``. The gain is the best value
-of the whole study minus the best of those. It is *not* a comparison at equal cost, since the search had further
-evaluations that random sampling would have used too; for that, run `random_search` with the same budget and seed.
+Most strategies begin with candidates drawn at random and mark them ``operator = "random"``. From those the best value
+that as many random evaluations as the whole study had would be expected to reach is estimated: with sorted values
+``y_1 <= ... <= y_n`` of the start and ``N`` evaluations, ``sum_i y_i * ((i / n)**N - ((i - 1) / n)**N)``, the expected
+best of ``N`` draws with replacement. The estimate cannot exceed the best of the start, so it flatters the search when
+the start is small; for a real control run `random_search` with the same budget and seed.
 """
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,25 +19,23 @@ from automl.trial import Trial, TrialState
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Best of all evaluations against best, mean and standard deviation of the random ones."""
+    """Best of all evaluations against the best that equally many random ones are expected to reach."""
 
     metric: str
     best: float
+    evaluations: int
     random_best: float
-    random_mean: float
-    random_deviation: float
+    random_expected: float
     random_count: int
-    further: int
     gained: float
-    """By how much `best` is better than `random_best`, in the metric's unit; never negative."""
+    """By how much `best` is better than `random_expected`, in the metric's unit."""
 
     def __str__(self) -> str:
         """Return one line for people."""
-        verdict = f"better by {number(self.gained)}" if self.gained > 0 else "no better"
         return (
-            f"best {self.metric} {number(self.best)}; best of the {self.random_count} random starts "
-            f"{number(self.random_best)} (mean {number(self.random_mean)} ± {number(self.random_deviation)}): "
-            f"{verdict} with {self.further} further evaluations"
+            f"best {self.metric} {number(self.best)} after {self.evaluations} evaluations; as many random ones would "
+            f"be expected to reach {number(self.random_expected)} (estimated from {self.random_count} random starts, "
+            f"best {number(self.random_best)}): gain {number(self.gained)}"
         )
 
 
@@ -51,18 +50,31 @@ def gain_over_random(trials: Sequence[Trial], goal: Goal) -> Gain | None:
     ended = [t for t in trials if t.duplicate_of is None and t.fidelity is None and t.state is not TrialState.RUNNING]
     random = [trial for trial in ended if trial.note.get("operator") == "random"]
     losses = [trial.losses[0] for trial in random if trial.is_feasible]
-    further = len(ended) - len(random)
-    if not losses or not further:
+    if not losses or len(ended) == len(random):
         return None
+    draws = max(1, round(len(ended) * len(losses) / len(random)))
+    expected = expected_lowest(losses, draws)
     lowest = min(trial.losses[0] for trial in ended if trial.is_feasible)
     sign = -1.0 if objective.direction == "max" else 1.0
     return Gain(
         metric=objective.metric,
         best=sign * lowest,
+        evaluations=len(ended),
         random_best=sign * min(losses),
-        random_mean=sign * statistics.fmean(losses),
-        random_deviation=statistics.stdev(losses) if len(losses) > 1 else 0.0,
+        random_expected=sign * expected,
         random_count=len(losses),
-        further=further,
-        gained=min(losses) - lowest,
+        gained=expected - lowest,
+    )
+
+
+def expected_lowest(losses: Sequence[float], draws: int) -> float:
+    """Return the expected lowest of ``draws`` draws with replacement from ``losses``.
+
+    >>> expected_lowest([0.0, 1.0], 2)
+    0.25
+    """
+    count = len(losses)
+    worst_first = sorted(losses, reverse=True)
+    return sum(
+        loss * ((rank / count) ** draws - ((rank - 1) / count) ** draws) for rank, loss in enumerate(worst_first, 1)
     )

@@ -29,7 +29,7 @@ def resume(
 ) -> None:
     """Continue a study, or extend it.
 
-    With a larger budget it goes on as if it had had it from the start.
+    With a larger budget it goes on from where it ended.
     """
     from automl.api import go_on, load_study
     from automl.cli._conduct import conduct

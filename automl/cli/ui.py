@@ -37,6 +37,9 @@ def ui(
         return
     try:
         print(f"MLflow answers at {server.address}", flush=True)
+        project = _newest_project(storage)
+        if project is not None and (runs := server.runs_address(project)) is not None:
+            print(f"The runs of {project} are at {runs}", flush=True)
         if server.process is not None:
             print("Ctrl-C stops it", flush=True)
         server.wait()
@@ -44,3 +47,16 @@ def ui(
         pass
     finally:
         server.stop()
+
+
+def _newest_project(storage: str) -> str | None:
+    from automl.errors import AutomlError
+    from automl.storage.store import Store
+
+    try:
+        store = Store(storage, create=False)
+        studies = store.studies()
+        store.close()
+    except AutomlError:
+        return None
+    return str(studies[-1].definition["project"]) if studies else None

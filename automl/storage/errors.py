@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,18 +23,30 @@ _ADVICE = (
 )
 
 
+_SECRETS = (
+    (re.compile(r"//([^:/]*):.*@", re.DOTALL), r"//\1:***@"),
+    (re.compile(r"//([^:/]*)%3A.*%40", re.DOTALL), r"//\1:***@"),  # A URL mistaken for the path of a file.
+    (re.compile(r"([?&](?:ssl)?(?:password|passwd|pwd)=)[^&#]*", re.IGNORECASE), r"\1***"),
+)
+
+
 @contextmanager
 def in_plain_words(url: str) -> Iterator[None]:
     """Turn SQLAlchemy's errors about the store at ``url`` into a one-line `StoreError`."""
     try:
         yield
-    except DBAPIError as error:
-        found = str(error.orig or error)
+    except (DBAPIError, sqlite3.Error) as error:
+        found = str(getattr(error, "orig", None) or error)
         advice = next((advice for text, advice in _ADVICE if text in found.lower()), None)
         raise StoreError(f"store {safe(url)}: {advice or found.splitlines()[0]}") from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreError(
-            f"store {url!r} is no database URL; write it as sqlite:///automl.db or postgresql+psycopg://host/name"
+            f"store {safe(url)!r} is no database URL; write it as sqlite:///automl.db or postgresql+psycopg://host/name"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"store {safe(url)} needs the Python package {error.name!r}; for PostgreSQL: pip install "
+            "'automl-engine[postgres]', with a URL that begins with postgresql+psycopg://"
         ) from error
     except OSError as error:
         raise StoreError(f"store {safe(url)}: {error.strerror}; choose another place with --storage") from error
@@ -41,8 +55,11 @@ def in_plain_words(url: str) -> Iterator[None]:
 
 
 def safe(url: str) -> str:
-    """Return ``url`` without its password."""
+    """Return ``url`` without its password, also where it cannot be parsed or the password holds an ``@``."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+        shown = make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        shown = url
+    for secret, mask in _SECRETS:
+        shown = secret.sub(mask, shown)
+    return shown

@@ -55,11 +55,6 @@ class TrialRecord:
     started: float
     finished: float | None
 
-    @property
-    def counts(self) -> bool:
-        """Whether the trial consumes budget when duplicates do not."""
-        return self.duplicate_of is None
-
     def trial(self, goal: Goal) -> Trial:
         """Return the trial as strategies and trackers see it under ``goal``."""
         return Trial(

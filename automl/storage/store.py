@@ -7,54 +7,29 @@ over cannot write. Readers need no lease.
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
-import psutil
-from sqlalchemy import (
-    Connection,
-    Select,
-    Table,
-    and_,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, Table, and_, bindparam, delete, func, insert, or_, select, update
 
-from automl.errors import LeaseHeld, LeaseLost, StoreError, StudyNotFound, unknown_name
+from automl.errors import LeaseLost, StoreError, StudyNotFound, unknown_name
 from automl.storage.database import Durability, open_database, store_url
 from automl.storage.errors import in_plain_words, safe
+from automl.storage.lease import LEASE_SECONDS, Lease, database_clock, holder, renewal, take
 from automl.storage.models import LeaseModel, ReportModel, StudyModel, TrialModel
 from automl.storage.records import StudyRecord, TrialRecord, numbers_from_json, numbers_to_json
 
-LEASE_SECONDS = 30.0
+__all__ = ["LEASE_SECONDS", "Lease", "Store"]
 
 _STUDIES = cast(Table, StudyModel.__table__)
 _LEASES = cast(Table, LeaseModel.__table__)
 _TRIALS = cast(Table, TrialModel.__table__)
 _REPORTS = cast(Table, ReportModel.__table__)
 _TRIAL_COLUMNS = [column for column in _TRIALS.c if column.name not in ("id", "study_id")]
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to write one study; ``owner`` is unique to one engine."""
-
-    study_id: int
-    owner: str
 
 
 class Store:
@@ -70,12 +45,8 @@ class Store:
     def __init__(self, url: str, *, durability: Durability = "full", create: bool = True) -> None:
         self.url = store_url(url)
         self._engine = open_database(url, durability=durability, create=create)
-        self._clock = _database_clock(self._engine.dialect.name)
-        self._renewal = (
-            update(_LEASES)
-            .where(_LEASES.c.study_id == bindparam("of_study"), _LEASES.c.owner == bindparam("of_owner"))
-            .values(heartbeat=self._clock, elapsed=_LEASES.c.elapsed + bindparam("spent"))
-        )
+        self._clock = database_clock(self._engine.dialect.name)
+        self._renewal = renewal(self._clock)
         self._local = threading.local()
 
     @property
@@ -155,7 +126,7 @@ class Store:
     def is_live(self, study_id: int) -> bool:
         """Say whether an engine owns the study now."""
         with self._transaction() as connection:
-            return self._holder(connection, study_id) is not None
+            return holder(connection, self._clock, study_id, LEASE_SECONDS) is not None
 
     def set_budget(self, lease: Lease, trials: int | None, seconds: float | None) -> None:
         """Change the budget of a study."""
@@ -181,40 +152,8 @@ class Store:
         Raises:
             LeaseHeld: somebody else works on the study; the message says who.
         """
-        me = uuid.uuid4().hex
-        process = psutil.Process()
         with self._transaction() as connection:
-            row = connection.execute(select(_LEASES.c.owner).where(_LEASES.c.study_id == study_id)).first()
-            if holder := self._holder(connection, study_id):
-                raise LeaseHeld(holder)
-            was = row.owner if row is not None else None
-            same_owner = _LEASES.c.owner.is_(None) if was is None else _LEASES.c.owner == was
-            taken = connection.execute(
-                update(_LEASES)
-                .where(_LEASES.c.study_id == study_id, same_owner)
-                .values(
-                    owner=me,
-                    host=_host(),
-                    pid=process.pid,
-                    process_started=process.create_time(),
-                    heartbeat=self._clock,
-                )
-            )
-            if taken.rowcount != 1:
-                raise LeaseHeld("another engine has just taken this study; wait for it, or stop it first")
-        return Lease(study_id, me)
-
-    def _holder(self, connection: Connection, study_id: int) -> str | None:
-        columns = [_LEASES, (self._clock - _LEASES.c.heartbeat).label("age")]
-        row = connection.execute(select(*columns).where(_LEASES.c.study_id == study_id)).first()
-        if row is None or row.owner is None or row.age > LEASE_SECONDS:
-            return None
-        if row.host == _host() and not _is_alive(row.pid, row.process_started):
-            return None
-        return (
-            f"this study is being worked on by process {row.pid} on {row.host} (last sign of life "
-            f"{max(row.age, 0):.0f} s ago); wait for it, or stop that process first"
-        )
+            return take(connection, self._clock, study_id, LEASE_SECONDS)
 
     def renew(self, lease: Lease, elapsed: float = 0.0) -> None:
         """Renew the lease and add ``elapsed`` seconds to the study; raises `LeaseLost`."""
@@ -358,32 +297,6 @@ def _answer_query() -> Select[Any]:
 _ANSWER = _answer_query()
 _CHANGE = update(_TRIALS).where(_TRIALS.c.study_id == bindparam("of_study"), _TRIALS.c.number == bindparam("of_number"))
 _SELECT_STUDIES = select(_STUDIES, _LEASES.c.elapsed).join(_LEASES, _LEASES.c.study_id == _STUDIES.c.id)
-
-
-def _database_clock(dialect: str) -> Any:
-    seconds = {
-        "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
-        "postgresql": "extract(epoch from clock_timestamp())::float",
-        "mysql": "unix_timestamp(now(6))",
-    }
-    if dialect not in seconds:
-        raise StoreError(f"databases of kind {dialect!r} are not supported; use sqlite or postgresql")
-    return literal_column(seconds[dialect])
-
-
-def _host() -> str:
-    """Return the host's name with its process table, which containers of one name and one kernel do not share."""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
-        return f"{socket.gethostname()} ({boot}-{Path('/proc/self/ns/pid').stat().st_ino})"
-    return socket.gethostname()
-
-
-def _is_alive(pid: int, started: float) -> bool:
-    try:
-        return bool(abs(psutil.Process(pid).create_time() - started) < 1.0)
-    except psutil.Error:
-        return False
 
 
 def _study_record(row: Any) -> StudyRecord:

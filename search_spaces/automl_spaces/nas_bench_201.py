@@ -33,6 +33,7 @@ import networkx as nx
 from pydantic import Field
 
 from automl import BaseOptions, Chooser, GraphSpace, InvalidArchitecture, Value
+from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -105,6 +106,10 @@ class NasBench201(GraphSpace[Cell]):
     def encode(self, blueprint: Cell) -> Mapping[str, Value]:
         """Return the operations by the name of their edge."""
         return dict(zip(_NAMES, blueprint.operations, strict=True))
+
+    def check(self, task: Task) -> None:
+        """Refuse tasks whose inputs are no images."""
+        image_shape(task, "nas_bench_201")
 
     def build(self, blueprint: Cell, task: Task) -> nn.Module:
         """Return the network for images of any size.

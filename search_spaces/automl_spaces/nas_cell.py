@@ -40,6 +40,7 @@ from automl import (
     Value,
     random_topological_order,
 )
+from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -159,6 +160,10 @@ class NasCell(GraphSpace[Cell]):
         values: dict[str, Value] = {name: pair in present for name, pair in pairs}
         values.update(zip(inner, blueprint.operations, strict=True))
         return values
+
+    def check(self, task: Task) -> None:
+        """Refuse tasks whose inputs are no images."""
+        image_shape(task, "nas_cell")
 
     def build(self, blueprint: Cell, task: Task) -> nn.Module:
         """Return the network for images of any size.

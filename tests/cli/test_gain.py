@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from automl.architecture import Architecture
-from automl.cli._gain import gain_over_random
+from automl.cli._gain import expected_lowest, gain_over_random
 from automl.objectives import Goal, Objective
 from automl.trial import Trial, TrialState
 
@@ -24,23 +25,30 @@ def trial(number: int, value: float | None, operator: str, goal: Goal = MAX, **c
     return Trial(**{**made, **changes})
 
 
-def test_gain_compares_the_best_of_all_with_the_best_of_the_random_ones():
+def test_gain_compares_the_best_with_what_as_many_random_ones_would_reach():
     trials = [trial(0, 0.5, "random"), trial(1, 0.7, "random"), trial(2, 0.9, "mutation"), trial(3, 0.2, "mutation")]
     gain = gain_over_random(trials, MAX)
-    assert (gain.best, gain.random_best, gain.random_count, gain.further) == (0.9, 0.7, 2, 2)
-    assert gain.gained == pytest.approx(0.2)
-    assert gain.random_mean == pytest.approx(0.6)
-    assert gain.random_deviation == pytest.approx(0.1414, abs=1e-4)
+    assert (gain.best, gain.evaluations, gain.random_best, gain.random_count) == (0.9, 4, 0.7, 2)
+    assert gain.random_expected == pytest.approx(0.5 / 16 + 0.7 * 15 / 16)
+    assert gain.gained == pytest.approx(0.2125)
     assert str(gain) == (
-        "best score 0.9; best of the 2 random starts 0.7 (mean 0.6 ± 0.1414): better by 0.2 with 2 further evaluations"
+        "best score 0.9 after 4 evaluations; as many random ones would be expected to reach 0.6875 "
+        "(estimated from 2 random starts, best 0.7): gain 0.2125"
     )
 
 
-def test_gain_is_never_negative_and_follows_the_direction():
+def test_the_expected_best_is_that_of_drawing_again_and_again():
+    losses = [0.3, 0.1, 0.7, 0.2]
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(losses, size=(200_000, 3)).min(axis=1).mean()
+    assert expected_lowest(losses, 3) == pytest.approx(drawn, abs=2e-3)
+    assert expected_lowest(losses, 1) == pytest.approx(np.mean(losses))
+
+
+def test_gain_follows_the_direction():
     trials = [trial(0, 3.0, "random", MIN), trial(1, 5.0, "mutation", MIN)]
     gain = gain_over_random(trials, MIN)
     assert (gain.best, gain.random_best, gain.gained) == (3.0, 3.0, 0.0)
-    assert "no better" in str(gain)
 
 
 def test_failures_count_as_evaluations_and_repeats_do_not():
@@ -52,7 +60,7 @@ def test_failures_count_as_evaluations_and_repeats_do_not():
         trial(4, 0.99, "mutation", fidelity=1.0),
     ]
     gain = gain_over_random(trials, MAX)
-    assert (gain.best, gain.further) == (0.6, 2)
+    assert (gain.best, gain.evaluations) == (0.6, 3)
 
 
 def test_there_is_no_gain_without_a_random_start_or_anything_else_or_one_objective():

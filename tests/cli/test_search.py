@@ -12,7 +12,7 @@ def test_search_prints_the_best_what_it_gained_and_what_to_type_next(tiny):
     assert ran.code == 0
     assert "a: completed" in ran.out
     assert "point [" in ran.out
-    assert "best of the 4 random starts" in ran.out
+    assert "estimated from 4 random starts" in ran.out
     assert "automl resume a --trials 24" in ran.out
     assert "study a starts" in ran.err
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import multiprocessing
 import os
+import re
 import signal
 import sys
 import time
@@ -19,6 +22,7 @@ from automl import (
     BaseOptions,
     Candidate,
     Chooser,
+    ConfigurationError,
     Context,
     Evaluator,
     EvaluatorOptions,
@@ -153,6 +157,75 @@ class Trouble(Evaluator):
         if number % 2:
             return {"score": number % 1000 / 1000}
         return _misbehave(self.options.way, context)
+
+
+class TwoPart(ConfigurationError):
+    """An error that cannot be pickled as it is."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} in {where}")
+
+
+class Fragile(Evaluator):
+    """In a worker process: cannot be made, or cannot be configured for a candidate."""
+
+    class Options(EvaluatorOptions):
+        """Options."""
+
+        way: Literal["die", "raise", "refuse", "two_part", "evaluate", "stick"]
+        """What goes wrong: making it for all but the last two."""
+        times: int = 1
+        """How often it dies."""
+        marker: str = ""
+        """A file that is appended to at every death; ``marker.PID`` says which process is stuck."""
+
+    options: Options
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        if multiprocessing.parent_process() is None:
+            return
+        if options.way == "die":
+            marker = Path(options.marker)
+            if not marker.exists() or marker.stat().st_size < options.times:
+                with marker.open("a") as file:
+                    file.write("x")
+                os.kill(os.getpid(), signal.SIGKILL)
+        if options.way == "raise":
+            raise ValueError("no such\nlibrary")
+        if options.way == "refuse":
+            raise ConfigurationError("not on this machine")
+        if options.way == "two_part":
+            raise TwoPart("nothing", "the worker")
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return (Metric("score", "max"),)
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        if self.options.way == "evaluate":
+            raise ConfigurationError("this study cannot work")
+        if self.options.way == "stick":
+            marker = Path(self.options.marker)
+            with contextlib.suppress(FileExistsError):
+                marker.touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGSEGV)
+            new = marker.with_suffix(f".{os.getpid()}.new")
+            new.write_text("")
+            new.rename(marker.with_suffix(f".{os.getpid()}"))
+            re.match("(a+)+$", "a" * 60 + "b")  # for ages, in C, without ever letting go of the interpreter's lock
+        return {"score": 0.5}
+
+
+class Threads(Evaluator):
+    """The number of threads that a torch imported only now has."""
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return (Metric("score", "max"),)
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        import torch
+
+        return {"score": float(torch.get_num_threads())}
 
 
 def _misbehave(way: str, context: Context) -> Mapping[str, float]:

@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from alembic.migration import MigrationContext
 
 from automl.errors import StoreError
 from automl.storage.database import HEAD, MIGRATIONS, open_database
+from automl.storage.errors import safe
 from automl.storage.models import Base
 from automl.storage.store import Store
 
@@ -56,6 +59,92 @@ def copy_migrations(folder: Path) -> Path:
         "def upgrade():\n    op.add_column('studies', sa.Column('colour', sa.Text))\n"
     )
     return folder
+
+
+def opening(mode: str, *places: Path) -> list[str]:
+    script = Path(__file__).with_name("opening.py")
+    command = [sys.executable, str(script), mode, *map(str, places)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_programs_that_open_a_new_store_together_all_succeed(tmp_path: Path) -> None:
+    assert opening("together", *(tmp_path / f"{number}.db" for number in range(8))) == ["[0, 0, 0, 0]"] * 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_store_whose_creator_was_killed_opens(tmp_path: Path) -> None:
+    places = [tmp_path / f"{number}.db" for number in range(20)]
+    exits = opening("killed", *places)
+    assert "-9" in exits
+    for path in places:
+        assert Store(str(path)).studies() == []
+
+
+def test_threads_that_open_new_stores_together_all_succeed(tmp_path: Path) -> None:
+    places = [str(tmp_path / f"{number % 3}.db") for number in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda place: Store(place).studies(), places)) == [[]] * 12
+
+
+def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "automl.db"
+    Store(str(path)).close()
+    newer = copy_migrations(tmp_path / "migrations")
+    with (newer / "versions" / "9999_colour.py").open("a") as script:
+        script.write("    op.execute('SELECT * FROM nowhere')\n")
+    with pytest.raises(StoreError, match="no such table: nowhere"):
+        open_database(str(path), migrations=newer, head="9999")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM automl_version").fetchall() == [(HEAD,)]
+        assert "colour" not in [row[1] for row in connection.execute("PRAGMA table_info(studies)")]
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_a_store_that_an_older_program_left_half_made_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "automl.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE automl_version (version_num VARCHAR(32) NOT NULL)")
+    refused(path, "half-made: an older program was stopped while it created it; move it away")
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_foreign_database_is_left_as_it_was(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "songs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode={mode}")
+        connection.execute("CREATE TABLE songs (id INTEGER)")
+    before = path.read_bytes()
+    refused(path, "database of something else")
+    assert path.read_bytes() == before
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense://me:secret@host/x",
+        "postgresql+nodriver://me:secret@host/x",
+        "postgresql+psycopg://me:secret@host:port/x",
+        "postgresql+psycopg://me:sec@secret:ret/secret@host/x",
+        "postgresql+psycopg://host:port/x?password=secret",
+        "://me:secret@host",
+        "1://me:secret@host",
+        "nowhere//me:secret@host/x",
+        "sqlite://me:secret@host/x",
+    ],
+)
+def test_a_password_is_never_shown(url: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Store(url)
+    assert "secret" not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a.db", "sqlite:////data/me/a.db", "postgresql+psycopg://host:5432/x"])
+def test_a_url_without_password_is_shown_as_it_is(url: str) -> None:
+    assert safe(url) == url
 
 
 def refused(path: Path, match: str) -> None:
@@ -136,3 +225,10 @@ def test_pragmas_follow_the_durability(tmp_path: Path) -> None:
         with engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_missing_driver_is_named_in_one_line() -> None:
+    with pytest.raises(StoreError, match=r"needs the Python package '\w+'; for PostgreSQL: pip install") as caught:
+        Store("postgresql+pg8000://somebody:secret@localhost/automl")
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)

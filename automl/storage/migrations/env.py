@@ -1,4 +1,7 @@
-"""Alembic's entry: run the migrations on the connection that `automl.storage.database` hands over."""
+"""Alembic's entry: run the migrations on the connection that `automl.storage.database` hands over.
+
+It is in a transaction already, and Alembic leaves such a one alone: the caller commits, once.
+"""
 
 from alembic import context
 

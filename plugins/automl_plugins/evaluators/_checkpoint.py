@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
@@ -53,6 +54,12 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)
+
+    def remove(self) -> None:
+        """Forget the checkpoint: a full run has nothing to go on to."""
+        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
 
     def restore(self, run: Run, epochs: int) -> None:
         """Bring a fresh run to the state on disk, if that is of the same run after at most ``epochs``.

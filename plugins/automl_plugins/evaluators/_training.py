@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automl import AutomlError, Context, EvaluatorOptions, Split, derive_seed
+from automl import Context, EvaluatorOptions, Split, derive_seed
 from automl_plugins.evaluators._augment import light_augmentation
 
 _RATES = {"sgd": 0.1, "adamw": 1e-2}
@@ -22,7 +22,7 @@ _LEAST_STEPS = 8
 _VALIDATION_BATCH = 256
 
 
-class TrainingDiverged(AutomlError):
+class TrainingDiverged(FloatingPointError):
     """A loss became infinite or not a number."""
 
 

@@ -93,10 +93,13 @@ class Train(Evaluator):
             is_last = run.epoch == epochs
             is_looked_at = is_last or run.epoch % self.options.evaluate_every == 0
             found = validate(run, validation, settings, context) if is_looked_at else {}
-            if checkpoint is not None and (is_last or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS):
+            is_wanted = is_last and context.fidelity is not None
+            if checkpoint is not None and (is_wanted or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS):
                 checkpoint.save(run)
                 saved_at = time.monotonic()
             context.report(run.epoch, {"train_loss": run.train_loss, **found})
+        if checkpoint is not None and context.fidelity is None:
+            checkpoint.remove()
         run.network.eval()
         reached = {**found, "train_loss": run.train_loss, "train_time": run.seconds}
         return Fitted(run.network, {metric.name: reached[metric.name] for metric in self.metrics(context.task)})

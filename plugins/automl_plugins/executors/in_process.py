@@ -7,11 +7,14 @@ is resumed from the store, and the candidate is given up after ``max_attempts``.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
 
 from automl import Cascade, ConfigurationError, Executor, Job, OnReport, Outcome, Recipe, Slots
+
+_VARIABLES = ("OMP_NUM_THREADS", "MKL_DYNAMIC")
 
 
 class InProcess(Executor):
@@ -39,6 +42,12 @@ class InProcess(Executor):
 
     def start(self, recipe: Recipe, slots: Slots, on_report: OnReport, should_stop: Callable[[], bool]) -> None:
         """Take the recipe's cascade."""
+        self._is_torch_to_come = "torch" not in sys.modules
+        self._environment_before = {name: os.environ.get(name) for name in _VARIABLES}
+        if self._is_torch_to_come:
+            # The trial that imports torch is to have as many threads as the later ones. A dynamic MKL would cap them at
+            # the physical cores, which `torch.set_num_threads` switches off.
+            os.environ.update(zip(_VARIABLES, (str(slots.threads), "FALSE"), strict=True))
         self._cascade = recipe.cascade()
         self._slots = slots
         self._on_report = on_report
@@ -58,7 +67,12 @@ class InProcess(Executor):
         return [self._cascade.run(self._jobs.popleft(), self._slots.devices[0], self._on_report, self._should_stop)]
 
     def stop(self) -> None:
-        """Forget queued jobs and restore torch's thread count."""
+        """Restore torch's thread count and the environment."""
+        if getattr(self, "_is_torch_to_come", False):
+            for name, value in self._environment_before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
         torch = sys.modules.get("torch")
         if torch is not None and getattr(self, "_threads_before", None) is not None:
             torch.set_num_threads(self._threads_before)

@@ -35,21 +35,29 @@ class OptunaHistory:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._keys: set[str] = set()
-        with _quiet():
-            self._study = optuna.create_study(directions=["minimize"] * len(problem.goal.objectives))
+        self._told: list[optuna.trial.FrozenTrial] = []
+        self._spent = 0
+        self._study = self._new_study()
 
     def tell(self, trial: Trial) -> None:
-        """Add a told trial. One without finite objectives counts as the worst there is."""
+        """Add a told trial.
+
+        One without finite objectives counts as the worst there is; with several objectives, where Optuna knows no
+        worst, it is left out.
+        """
         self._keys.add(trial.key)
         is_finite = trial.state is TrialState.COMPLETED and all(abs(loss) < float("inf") for loss in trial.losses)
         lost = OptunaState.PRUNED if len(trial.losses) == 1 else OptunaState.FAIL
-        self._add(trial, OptunaState.COMPLETE if is_finite else lost)
+        self._told.append(self._frozen(trial, OptunaState.COMPLETE if is_finite else lost))
+        self._study.add_trial(self._told[-1])
 
     def propose(
         self, sampler: optuna.samplers.BaseSampler, pending: Sequence[Trial], rng: Generator, *, tries: int
     ) -> Proposal:
         """Return a proposal that is valid and new; after ``tries`` walks, a random neighbour of the last."""
         space = self._problem.space
+        if self._spent > len(self._told):
+            self._study, self._spent = self._new_study(), 0
         known = self._keys | {trial.key for trial in pending}
         last: Architecture | None = None
         with _quiet(), self._pending(pending):
@@ -70,8 +78,16 @@ class OptunaHistory:
             neighbour = space.mutate(neighbour, rng)
         return Proposal(neighbour, note={"operator": "neighbour", "because": "only repeats"})
 
+    def _new_study(self) -> optuna.Study:
+        """Return a study of the told trials alone, without what earlier asks left behind."""
+        with _quiet():
+            study = optuna.create_study(directions=["minimize"] * len(self._problem.goal.objectives))
+            study.add_trials(self._told)
+        return study
+
     def _walk(self) -> Architecture:
         asked = self._study.ask()
+        self._spent += 1
         try:
             return self._problem.space.record(_OptunaChooser(asked))
         finally:
@@ -82,12 +98,15 @@ class OptunaHistory:
         numbers = []
         for trial in pending:
             numbers.append(len(self._study.get_trials(deepcopy=False)))
-            self._add(trial, OptunaState.RUNNING)
-        yield
-        for number in numbers:
-            self._study.tell(number, state=OptunaState.FAIL)
+            self._study.add_trial(self._frozen(trial, OptunaState.RUNNING))
+            self._spent += 1
+        try:
+            yield
+        finally:
+            for number in numbers:
+                self._study.tell(number, state=OptunaState.FAIL)
 
-    def _add(self, trial: Trial, state: OptunaState) -> None:
+    def _frozen(self, trial: Trial, state: OptunaState) -> optuna.trial.FrozenTrial:
         params: dict[str, Any] = {}
         distributions: dict[str, BaseDistribution] = {}
         for decision in self._problem.space.decisions(trial.architecture):
@@ -95,14 +114,12 @@ class OptunaHistory:
                 params[name], distributions[name] = value, distribution
         values = list(trial.losses) if state is OptunaState.COMPLETE else None
         attributes: Mapping[str, Any] = {_CONSTRAINTS: [trial.violation]} if self._problem.goal.constraints else {}
-        self._study.add_trial(
-            optuna.create_trial(
-                state=state,
-                values=values,
-                params=params,
-                distributions=distributions,
-                system_attrs=dict(attributes),
-            )
+        return optuna.create_trial(
+            state=state,
+            values=values,
+            params=params,
+            distributions=distributions,
+            system_attrs=dict(attributes),
         )
 
 

@@ -15,7 +15,8 @@ class PopulationOptions(BaseOptions):
     """Options of every strategy with an aging population."""
 
     population_size: Annotated[int, Field(ge=1)] | None = None
-    """Members of the queue, which starts at random; by default a tenth of the budget, 10 to 100. Published: 100."""
+    """Members of the queue, which starts at random; by default a tenth of the budget in trials, from 10 to 100, and 30
+    without one. Published: 100."""
     tournament_size: Annotated[int, Field(ge=1)] | None = None
     """Members drawn for a tournament; by default a third of the population, at most 10."""
 

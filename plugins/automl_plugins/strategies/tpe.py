@@ -1,8 +1,8 @@
 """Strategy ``tpe``: the tree-structured Parzen estimator of Optuna 5 [1, 2].
 
-All of the sampler's options are passed explicitly, since their defaults changed between Optuna 4 and 5 and would change
-results with an upgrade. Optuna repeats itself by design; repeats are masked here: the walk is asked again, and after
-``max_tries`` a random neighbour is taken.
+Every option of the sampler that Optuna 5 does not deprecate is passed explicitly, since defaults changed between
+Optuna 4 and 5 and would change results with an upgrade. Optuna repeats itself by design; repeats are masked here: the
+walk is asked again, and after ``max_tries`` a random neighbour is taken.
 
 [1] Bergstra, Bardenet, Bengio and Kegl. Algorithms for hyper-parameter optimization. NeurIPS 2011.
 [2] Watanabe. Tree-structured Parzen estimator: understanding its algorithm components. arXiv 2304.11127, 2023.

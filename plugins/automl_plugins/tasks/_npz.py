@@ -37,10 +37,22 @@ _MAX_CHANNELS = 4
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Inputs `(examples, channels, height, width)` or `(examples, features)`, and their raw targets."""
+    """Inputs and targets of a split.
+
+    Attributes:
+        inputs: `(examples, channels, height, width)` or `(examples, features)`.
+        targets: `(examples,)`, or `(examples, outputs)`.
+        name: what the archive calls the targets.
+    """
 
     inputs: Numbers
     targets: Numbers
+    name: str
+
+    @property
+    def is_named_labels(self) -> bool:
+        """Whether the targets are classes by their name."""
+        return "labels" in self.name.lower()
 
 
 def read_examples(path: Path, layout: Layout) -> dict[SplitName, Examples]:
@@ -49,7 +61,7 @@ def read_examples(path: Path, layout: Layout) -> dict[SplitName, Examples]:
     Raises:
         TaskError: it is not such an archive.
     """
-    arrays = _read_arrays(path)
+    arrays, target_names = _read_arrays(path)
     found: dict[SplitName, Examples] = {}
     for part in PARTS:
         sides = arrays.get(part, {})
@@ -61,14 +73,18 @@ def read_examples(path: Path, layout: Layout) -> dict[SplitName, Examples]:
         found[part] = Examples(
             _inputs(sides["inputs"], layout, f"{path}: {part} inputs"),
             _targets(sides["targets"], f"{path}: {part} targets"),
+            target_names[part],
         )
         _check_lengths(found[part], f"{path}: {part}")
     _check_parts(found, path)
     return found
 
 
-def _read_arrays(path: Path) -> dict[SplitName, dict[str, Numbers]]:
-    """Return the arrays by split and by side, ``inputs`` or ``targets``; other arrays are left alone."""
+def _read_arrays(path: Path) -> tuple[dict[SplitName, dict[str, Numbers]], dict[SplitName, str]]:
+    """Return the arrays by split and by side, ``inputs`` or ``targets``, and the names of the targets by split.
+
+    Other arrays are left alone.
+    """
     try:
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as archive:
             return _sort_arrays(archive, path)
@@ -78,7 +94,9 @@ def _read_arrays(path: Path) -> dict[SplitName, dict[str, Numbers]]:
         ) from None
 
 
-def _sort_arrays(archive: np.lib.npyio.NpzFile, path: Path) -> dict[SplitName, dict[str, Numbers]]:
+def _sort_arrays(
+    archive: np.lib.npyio.NpzFile, path: Path
+) -> tuple[dict[SplitName, dict[str, Numbers]], dict[SplitName, str]]:
     arrays: dict[SplitName, dict[str, Numbers]] = {}
     taken: dict[tuple[SplitName, str], str] = {}
     for name in archive.files:
@@ -91,7 +109,7 @@ def _sort_arrays(archive: np.lib.npyio.NpzFile, path: Path) -> dict[SplitName, d
     if not arrays:
         held = ", ".join(map(repr, archive.files)) or "nothing"
         raise TaskError(f"{path}: expected {_EXPECTED}, but the archive holds {held}; rename its arrays")
-    return arrays
+    return arrays, {part: name for (part, side), name in taken.items() if side == "targets"}
 
 
 def _place(name: str) -> tuple[SplitName, str] | None:
@@ -151,15 +169,15 @@ def _channels_first(images: Numbers, layout: Layout, source: str) -> Numbers:
 
 
 def _targets(targets: Numbers, source: str) -> Numbers:
-    """Return targets `(examples,)`, or `(examples, outputs)` for several values each."""
+    """Return targets `(examples,)`, or `(examples, outputs)` for one-hot rows or several values each."""
     if targets.dtype.kind not in "biufSU":
         raise TaskError(f"{source}: expected class labels or values, but got dtype {targets.dtype}; convert them")
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
-    if targets.ndim != 1 and not (targets.ndim == 2 and targets.shape[1] and targets.dtype.kind == "f"):
+    if targets.ndim != 1 and not (targets.ndim == 2 and targets.shape[1] and targets.dtype.kind not in "SU"):
         raise TaskError(
-            f"{source}: expected one class label per example, but got shape {targets.shape}; "
-            "turn one-hot labels into indices with argmax(1)"
+            f"{source}: expected one class label per example, but got {targets.dtype} of shape {targets.shape}; "
+            "save one label per example"
         )
     if targets.dtype.kind == "f":
         _check_finite(targets, source)
@@ -188,12 +206,14 @@ def _check_parts(parts: dict[SplitName, Examples], path: Path) -> None:
         )
     shape = parts["train"].inputs.shape[1:]
     outputs = parts["train"].targets.shape[1:]
+    is_named_labels = all(part.is_named_labels for part in parts.values())
     for name, part in parts.items():
         if part.inputs.shape[1:] != shape:
             raise TaskError(
                 f"{path}: {name} inputs have shape {part.inputs.shape[1:]}, but train inputs {shape}; make them equal"
             )
-        if part.targets.shape[1:] != outputs or _is_value(part) != _is_value(parts["train"]):
+        is_like_train = is_named_labels or _is_float(part) == _is_float(parts["train"])
+        if part.targets.shape[1:] != outputs or not is_like_train:
             raise TaskError(
                 f"{path}: {name} targets are {part.targets.dtype} of shape {part.targets.shape}, but train "
                 f"targets {parts['train'].targets.dtype} of shape {parts['train'].targets.shape}; "
@@ -201,5 +221,5 @@ def _check_parts(parts: dict[SplitName, Examples], path: Path) -> None:
             )
 
 
-def _is_value(part: Examples) -> bool:
+def _is_float(part: Examples) -> bool:
     return part.targets.dtype.kind == "f"

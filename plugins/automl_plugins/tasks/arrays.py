@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from automl import SplitName, Task, TaskError, TaskKind, TensorSplit, digest_of
+from automl_plugins.tasks._notices import announce, counted
 from automl_plugins.tasks._npz import Examples, Layout, read_examples
 from automl_plugins.tasks._splits import PARTS, Numbers, Scale, SplitOptions, draw_splits, find_path
+from automl_plugins.tasks._targets import Target, decode_targets
 
 
 class ArraysOptions(SplitOptions):
@@ -27,9 +28,12 @@ class ArraysOptions(SplitOptions):
     """Order of the axes of images with channels. `auto` looks for an axis of at most four entries, last or
     second; where both could be it, whole numbers are read as nhwc and floating-point numbers as nchw."""
 
-    target: Literal["auto", "classes", "values"] = "auto"
-    """What is learnt: `auto` takes strings and whole numbers for classes, and floating-point numbers for
-    values."""
+    target: Target = "auto"
+    """What is learnt. `auto` takes targets called `labels` for classes, whatever their type: floating-point
+    numbers must then be whole, and one-hot rows are decoded. Targets called `y` are classes if they are
+    strings, whole-number types or one-hot rows (with a warning), and values if they are floating-point
+    numbers (with a warning if these are whole and few of them differ). `classes` and `values` decide it;
+    under `classes` every different number is a class, fractions too."""
 
     horizontal_flip: bool = False
     """Whether a mirrored image means the same thing: true of most photographs, not of digits and letters."""
@@ -51,8 +55,14 @@ class Arrays(Task):
 
     A single pair is divided by the options; pairs called ``train_images``, ``validation_x``, ``test_y`` or
     ``x_train`` are taken as they are, and only what is missing is drawn from the training pair. Images are
-    `(examples, height, width)` or have an axis of channels; rows are `(examples, features)`. Class labels are
-    numbered in sorted order. Inputs are standardised with training statistics, per channel or feature; so are
+    `(examples, height, width)` or have an axis of channels; rows are `(examples, features)`.
+
+    Targets called ``labels`` are classes: strings, whole numbers of any type, or one-hot rows. Targets called
+    ``y`` are values where they are floating-point numbers but not one-hot, and classes otherwise; where that
+    is a guess a warning says so. ``task.target=classes`` or ``task.target=values`` decides it. Class labels
+    are numbered in sorted order.
+
+    Inputs are standardised with training statistics, per channel or feature; so are
     the targets of a regression, while ``rmse`` is in the unit of the file.
     """
 
@@ -101,21 +111,21 @@ class Arrays(Task):
         if path.is_dir():
             raise TaskError(f"{path}: a folder, not an .npz file; name a file, or use the task image_folder")
         found = read_examples(path, self.options.layout)
-        is_float = found["train"].targets.dtype.kind == "f"
-        if self.options.target == "values" or (self.options.target == "auto" and is_float):
-            return self._with_values(found, path)
-        return self._with_classes(found, path)
+        is_classes, decoded = decode_targets(found, self.options.target, path)
+        contents = self._with_classes(decoded, path) if is_classes else self._with_values(decoded, path)
+        targets = f"{contents.outputs} classes" if is_classes else counted(contents.outputs, "value") + " each"
+        sizes = {part: len(contents.splits[part].targets) for part in PARTS}
+        announce(f"arrays {self.options.path}", contents.splits["train"].inputs.shape[1:], targets, sizes)
+        return contents
 
     def _with_classes(self, found: dict[SplitName, Examples], path: Path) -> _Contents:
-        if found["train"].targets.ndim > 1:
-            raise TaskError(f"{path}: target=classes needs one label per example; got several values each")
         names = np.unique(found["train"].targets)
         if len(names) < 2:
             raise TaskError(
                 f"{path}: every example is of class {_label(names[0])!r}; there must be two classes or more"
             )
         numbered = {
-            part: Examples(examples.inputs, _class_indices(examples.targets, names, f"{path}: {part}"))
+            part: replace(examples, targets=_class_indices(examples.targets, names, f"{path}: {part}"))
             for part, examples in found.items()
         }
         splits = self._divide(numbered, path, [_label(name) for name in names])
@@ -123,14 +133,16 @@ class Arrays(Task):
 
     def _with_values(self, found: dict[SplitName, Examples], path: Path) -> _Contents:
         if found["train"].targets.dtype.kind in "SU":
-            raise TaskError(f"{path}: target=values needs numbers, but the targets are strings; set target=classes")
+            raise TaskError(
+                f"{path}: task.target=values needs numbers, but the targets are strings; set task.target=classes"
+            )
         splits = self._divide(found, path, [])
         train = splits["train"].targets.astype(np.float64)
         mean, unit = train.mean(0), train.std(0)
         if not np.all(unit > 0):
             raise TaskError(f"{path}: all training targets are {mean}; there is nothing to learn")
         scaled = {
-            part: Examples(examples.inputs, ((examples.targets - mean) / unit).astype(np.float32))
+            part: replace(examples, targets=((examples.targets - mean) / unit).astype(np.float32))
             for part, examples in splits.items()
         }
         outputs = train.shape[1] if train.ndim > 1 else 1
@@ -144,7 +156,7 @@ class Arrays(Task):
         rows = draw_splits(groups, missing, self.options.seed, str(path), names)
         return {
             **found,
-            **{part: Examples(pool.inputs[own], pool.targets[own]) for part, own in rows.items()},
+            **{part: Examples(pool.inputs[own], pool.targets[own], pool.name) for part, own in rows.items()},
         }
 
 

@@ -13,6 +13,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from automl import SplitName, Task, TensorSplit, digest_of
+from automl_plugins.tasks._notices import announce
 from automl_plugins.tasks._splits import PARTS, Rows, Scale, SplitOptions, draw_splits
 
 
@@ -61,4 +62,6 @@ class Digits(Task):
     def _rows(self) -> dict[SplitName, Rows]:
         labels = self._examples[1]
         shares = self.options.shares("validation", "test")
-        return draw_splits(labels, shares, self.options.seed, "digits", [str(digit) for digit in range(10)])
+        rows = draw_splits(labels, shares, self.options.seed, "digits", [str(digit) for digit in range(10)])
+        announce("digits", self.input_shape, "10 classes", {part: len(rows[part]) for part in PARTS})
+        return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,9 +26,9 @@ from automl_plugins.tasks._images import (
     attempt_all,
     read_header,
 )
+from automl_plugins.tasks._notices import announce, warn_once
 from automl_plugins.tasks._splits import PARTS, Numbers, Rows, Scale, SplitOptions, draw_splits, find_path
 
-_LOG = logging.getLogger("automl")
 _PART_FOLDERS: dict[str, SplitName] = {
     "train": "train",
     "val": "validation",
@@ -106,7 +105,7 @@ class ImageFolder(Task):
 
     Classes are numbered in sorted order, and images are taken in sorted order of their paths, so that every
     machine sees the same task. Hidden files and files that are not images are passed over. An image that
-    cannot be decoded is skipped with a warning that names it.
+    cannot be decoded is skipped with a warning that names it, once per study and not in every worker process.
     """
 
     Options = ImageFolderOptions
@@ -171,7 +170,11 @@ class ImageFolder(Task):
         decoder = Decoder(_common_size(sound, options.image_size), 1 if is_grey else 3)
         needed = len(sound) * decoder.channels * decoder.size[0] * decoder.size[1]
         is_kept = needed <= options.memory_limit_mb * 2**20
-        return _decode(found, decoder, is_kept, options)
+        decoded = _decode(found, decoder, is_kept, options)
+        shape = (decoder.channels, decoder.size[1], decoder.size[0])
+        sizes = {part: len(decoded.rows[part]) for part in PARTS}
+        announce(f"image_folder {options.path}", shape, f"{len(found.classes)} classes", sizes)
+        return decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +236,9 @@ def _common_size(headers: list[Header], image_size: int | None) -> Size:
 
 def _warn_of_broken(root: Path, broken: dict[str, BrokenImage]) -> None:
     for name in sorted(broken)[:_NAMED]:
-        _LOG.warning("%s: skipped %r: %s", root, name, broken[name])
+        warn_once(f"{root}: skipped {name!r}: {broken[name]}")
     if len(broken) > _NAMED:
-        _LOG.warning("%s: skipped %d more images that cannot be read", root, len(broken) - _NAMED)
+        warn_once(f"{root}: skipped {len(broken) - _NAMED} more images that cannot be read")
 
 
 def _check_classes(found: _Found, files: tuple[_File, ...]) -> None:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from automl import AutomlError, BaseOptions, Progress, Study, Tracker, Trial
+from automl import AutomlError, BaseOptions, ConfigurationError, Progress, Study, Tracker, Trial
 from automl_plugins.trackers._mlflow_mirror import server
 from automl_plugins.trackers._mlflow_mirror.assignment import Assignment, Children, Status
-from automl_plugins.trackers._mlflow_mirror.places import place_of
+from automl_plugins.trackers._mlflow_mirror.places import Place, holds_credentials, place_of
 from automl_plugins.trackers._mlflow_mirror.process import WriterProcess
 from automl_plugins.trackers._mlflow_mirror.server import UiServer
 
@@ -50,13 +50,27 @@ class Mlflow(Tracker):
 
     class Options(BaseOptions):
         tracking_uri: str | None = None
-        """Where to; by default `MLFLOW_TRACKING_URI`, else `mlflow.db` beside the store."""
+        """Where to; by default `MLFLOW_TRACKING_URI`, else `mlflow.db` beside the store.
+        It is stored with the study: credentials belong in the environment, in `MLFLOW_TRACKING_USERNAME` and
+        `MLFLOW_TRACKING_PASSWORD` or in `MLFLOW_TRACKING_URI`.
+        """
         children: Children = "auto"
         """Which trials get a run of their own: all, those that were best yet, none; auto is all of the first 1,000."""
         wait: Annotated[float, Field(ge=0)] | None = None
         """Seconds to wait for the mirror at the end; by default 5, but at most a fiftieth of the study's time."""
-        patience: Annotated[float, Field(ge=0)] = 600.0
+        patience: Annotated[float, Field(ge=0)] = 60.0
         """Seconds for which the mirror tries to reach an absent MLflow after the study's end."""
+
+        @field_validator("tracking_uri")
+        @classmethod
+        def _holds_no_credentials(cls, uri: str | None) -> str | None:
+            if uri is not None and holds_credentials(uri):
+                # Not a ValueError: pydantic's message would show the value.
+                raise ConfigurationError(
+                    "`mlflow.tracking_uri` holds credentials, and would be stored with the study; put them in "
+                    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole URI in MLFLOW_TRACKING_URI"
+                )
+            return uri
 
     summary: ClassVar[str] = "Mirror of the study in MLflow."
 
@@ -64,6 +78,7 @@ class Mlflow(Tracker):
         super().__init__(options)
         self._writer: WriterProcess | None = None
         self._assignment: Assignment | None = None
+        self._place: Place | None = None
         self._name = ""
         self._asked = 0
 
@@ -73,7 +88,7 @@ class Mlflow(Tracker):
             log.warning("mlflow is not installed: the study is not mirrored (install it, or search with --no-mlflow)")
             return
         self._name, options = study.name, self.options
-        place_of(study.store.url, options.tracking_uri)
+        self._place = place_of(study.store.url, options.tracking_uri)
         self._assignment = Assignment(
             study.store.url, study.name, options.tracking_uri, options.children, True, options.patience
         )
@@ -87,12 +102,12 @@ class Mlflow(Tracker):
         """Say once when the writer is broken."""
         writer = self._writer
         if writer is not None and writer.exit_code not in (None, 0):
-            log.warning("%s is no longer mirrored in MLflow: %s\n  %s", self._name, writer.trouble, self._remedy)
+            log.warning("%s is no longer mirrored in MLflow: %s; %s", self._name, writer.trouble, self._remedy)
             self._writer = None
 
     def study_finished(self, state: str, progress: Progress) -> None:
-        """Wait a moment for the writer, and say how far it is when that was too short."""
-        if self._writer is None or self._assignment is None:
+        """Wait a moment for the writer, and say how far it is, or that MLflow is absent, when that was too short."""
+        if self._writer is None or self._assignment is None or self._place is None:
             return
         if self._writer.exit_code is not None:
             self._writer = WriterProcess(self._assignment)
@@ -100,9 +115,13 @@ class Mlflow(Tracker):
         if wait is None:
             wait = min(_LONGEST_WAIT, _WAIT_SHARE * progress.elapsed)
         self._writer.wait(wait)
-        behind = f"MLflow shows {self._writer.status.told} of {max(self._asked, self._writer.status.told)} trials"
-        if self._writer.trouble:
-            log.warning("%s of %s: %s\n  %s", behind, self._name, self._writer.trouble, self._remedy)
+        status, trouble = self._writer.status, self._writer.trouble
+        if self._place.is_server and not status.run_id and self._writer.exit_code != 0:
+            absence = server.trouble_at(self._place)  # a writer that has just started does not know yet
+            trouble = f"it does not answer ({absence})" if absence else trouble
+        behind = f"MLflow at {self._place.display_uri} shows {status.told} of {max(self._asked, status.told)} trials"
+        if trouble:
+            log.warning("%s of %s: %s; %s", behind, self._name, trouble, self._remedy)
         elif self._writer.exit_code is None:
             log.info("%s of %s yet; the rest follows in the background", behind, self._name)
 
@@ -195,7 +214,7 @@ class Mlflow(Tracker):
         When the mirror is on a tracking server, that server's address is returned and nothing is started.
 
         Raises:
-            ConfigurationError: the port is taken, or the tracking URI cannot be used.
+            ConfigurationError: the port is taken, the tracking server does not answer, or its URI cannot be used.
             AutomlError: it did not answer within ``seconds``; says its last words.
         """
         return server.serve(place_of(storage, tracking_uri), host=host, port=port, seconds=seconds)

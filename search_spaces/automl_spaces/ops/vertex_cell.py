@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from automl_spaces.ops.convolution import conv_bn_relu
-from automl_spaces.ops.images import GlobalAverage, can_halve, image_shape
+from automl_spaces.ops.images import GlobalAverage, can_halve
+from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
     from automl import Task

@@ -10,7 +10,6 @@ from torch import nn
 
 from automl import (
     Architecture,
-    AutomlError,
     Candidate,
     ConfigurationError,
     Context,
@@ -235,7 +234,7 @@ def test_checkpoint_of_another_run_is_not_used(task, tmp_path, change):
 
 
 def test_damaged_checkpoint_is_reported_and_training_starts_afresh(task, tmp_path, caplog):
-    context = Context(task, checkpoint=tmp_path)
+    context = Context(task, checkpoint=tmp_path, fidelity=3)
     first = _train(task, context=context)
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
@@ -247,8 +246,13 @@ def test_damaged_checkpoint_is_reported_and_training_starts_afresh(task, tmp_pat
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_full_run_leaves_no_checkpoint(task, tmp_path):
+    _train(task, context=Context(task, checkpoint=tmp_path / "one"))
+    assert not (tmp_path / "one").exists()
+
+
 def test_diverging_network_fails_with_the_reason(task):
-    with pytest.raises(AutomlError, match=r"training diverged: loss is (nan|inf) at epoch 1; try a lower"):
+    with pytest.raises(FloatingPointError, match=r"training diverged: loss is (nan|inf) at epoch 1; try a lower"):
         _train(task, "wild")
 
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -55,3 +58,34 @@ def test_torch_gets_its_threads_back():
     assert torch.get_num_threads() == 2
     executor.stop()
     assert torch.get_num_threads() == before
+
+
+def test_a_torch_yet_to_be_imported_is_limited_through_the_environment(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    executor = started()
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+    executor.stop()
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+_STUDY = """
+import os, sys
+from automl.api import start
+from automl.definition import parse_definition
+values = {
+    "name": "study", "space": "automl.testing.problems:FlatSpace", "task": "automl_fakes:NoData", "strategy": "random_search",
+    "evaluators": ["automl_fakes:Threads"], "budget": {"trials": 3}, "trackers": [], "execution": {"threads": 3},
+}
+was_imported = "torch" in sys.modules
+study = start(parse_definition(values), storage=sys.argv[1])
+print(was_imported, [record.metrics["score"] for record in study.records], os.environ.get("OMP_NUM_THREADS"))
+"""
+
+
+@pytest.mark.slow
+def test_all_trials_have_the_same_threads_when_the_first_imports_torch(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = [sys.executable, "-c", _STUDY, str(tmp_path / "study.db")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["False [3.0, 3.0, 3.0] None"], done.stderr

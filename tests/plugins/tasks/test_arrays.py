@@ -1,4 +1,5 @@
 import io
+import logging
 import zipfile
 
 import numpy as np
@@ -135,6 +136,90 @@ def test_target_option_overrules_the_type_of_the_targets(tmp_path):
     assert _task(path, target="classes").output_size == 3
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, bool])
+@pytest.mark.parametrize("name", ["labels", "y"])
+def test_one_hot_rows_are_classes(tmp_path, caplog, name, dtype):
+    numbers = np.arange(30) % 3
+    path = _save(tmp_path, x=numbers * 1.0, **{name: np.eye(3)[numbers].astype(dtype)})
+    task = _task(path)
+    train = task.split("train")
+    assert task.output_size == 3
+    assert train.targets[train.inputs[:, 0].argsort()].tolist() == [0] * 6 + [1] * 6 + [2] * 6
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == (name == "y")
+    assert all("'y' are one-hot" in line and "task.target=values" in line for line in warnings)
+    caplog.clear()
+    assert _task(path, target="classes").task_kind == "classification"
+    assert _task(path, target="values").output_size == 3
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["{}labels", "{}Labels"])
+@pytest.mark.parametrize("part", ["", "train_"])
+def test_whole_numbers_called_labels_are_classes_though_stored_as_floats(tmp_path, caplog, part, name):
+    arrays = {f"{part}images": _images(100, 4, 4), name.format(part): np.arange(100) % 10.0}
+    task = _task(_save(tmp_path, **arrays))
+    assert task.task_kind == "classification"
+    assert task.split("train").targets.bincount().tolist() == [6] * 10
+    assert not caplog.records
+    assert _task(tmp_path / "examples.npz", target="values").task_kind == "regression"
+
+
+def test_labels_may_be_floats_in_one_split_and_integers_in_another(tmp_path):
+    x, labels = np.arange(20.0), np.arange(20) % 2
+    task = _task(_save(tmp_path, x=x, labels=labels, test_x=x, test_labels=labels * 1.0))
+    assert task.split("test").targets.tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("y", "is_doubtful"),
+    [
+        (np.arange(210) % 20, True),
+        (np.arange(210) % 21, False),
+        (np.arange(200) % 20, False),
+        (np.arange(210) % 20 + 0.5, False),
+    ],
+)
+def test_few_whole_numbers_called_y_stay_values_with_one_warning(tmp_path, caplog, y, is_doubtful):
+    path = _save(tmp_path, x=np.arange(len(y)), y=y * 1.0)
+    assert [_task(path).task_kind, _task(path).task_kind] == ["regression"] * 2
+    assert len(caplog.records) == is_doubtful
+    if is_doubtful:
+        (line,) = caplog.messages
+        assert "learnt as values, although it holds only 20 different whole numbers" in line
+        assert "task.target=classes" in line
+    caplog.clear()
+    _task(_save(tmp_path, x=np.arange(len(y)), y=y * 1.0), target="values").digest()
+    assert not caplog.records
+
+
+def test_fractions_are_classes_if_the_option_says_so(tmp_path):
+    path = _save(tmp_path, x=np.arange(30.0), labels=np.arange(30) % 3 / 2)
+    assert _task(path, target="classes").output_size == 3
+
+
+def test_rows_that_are_not_one_hot_are_never_classes(tmp_path):
+    path = _save(tmp_path, x=np.arange(30.0), y=_rng().normal(size=(30, 2)))
+    with pytest.raises(TaskError, match=r"rows of 'y' are neither; set task\.target=values"):
+        _task(path, target="classes").digest()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "line"),
+    [
+        ({"images": _images(40, 6, 5), "labels": np.arange(40) % 4}, "40 images of 1x6x5, 4 classes"),
+        ({"x": np.ones((40, 3)), "y": _rng().normal(size=40)}, "40 rows of 3 features, 1 value each"),
+        ({"x": np.ones(40), "y": _rng().normal(size=(40, 2))}, "40 rows of 1 feature, 2 values each"),
+    ],
+)
+def test_loaded_data_are_described_once_in_a_line(tmp_path, caplog, arrays, line):
+    path = _save(tmp_path, **arrays)
+    with caplog.at_level(logging.INFO, "automl"):
+        for _ in range(2):
+            _task(path).split("train")
+    assert caplog.messages == [f"arrays {path}: {line}; 24 train, 8 validation, 8 test"]
+
+
 def test_digest_follows_content_and_options_and_not_the_place(tmp_path):
     arrays = {"images": _images(30, 4, 4), "labels": np.arange(30) % 2}
     (tmp_path / "b").mkdir()
@@ -164,7 +249,17 @@ MALFORMED = {
     "lonely class": ({"x": X, "y": (np.arange(12) > 10) * 1}, "class '1' has 1 example, too few for train"),
     "one class": ({"x": X, "y": Y * 0}, "every example is of class '0'"),
     "constant values": ({"x": X, "y": Y * 0.0}, "all training targets are 0.0"),
-    "one-hot labels": ({"x": X, "y": np.eye(2, dtype=int)[Y]}, r"shape \(12, 2\); turn one-hot"),
+    "fractional labels": (
+        {"x": X, "labels": Y + 0.5},
+        r"'labels' must hold classes, .* holds 0.5; set task.target=values",
+    ),
+    "fractions in one split": (
+        {"train_x": X, "train_labels": Y, "test_x": X, "test_labels": Y / 2},
+        "'test_labels' must hold classes, .* holds 0.5; set task.target=values",
+    ),
+    "rows of labels": ({"x": X, "labels": np.ones((12, 2))}, r"'labels', .* \(12, 2\); set task.target=values"),
+    "rows of whole numbers": ({"x": X, "y": np.ones((12, 2), int)}, r"'y', .* \(12, 2\); set task.target=values"),
+    "rows of strings": ({"x": X, "y": np.full((12, 2), "a")}, "save one label per example"),
     "complex inputs": ({"x": X + 1j, "y": Y}, "expected numbers, but got dtype complex128"),
     "dates": ({"x": X, "y": Y.astype("datetime64[D]")}, "expected class labels or values"),
     "objects": ({"x": np.array([{}] * 12), "y": Y}, "'x' holds Python objects, which are never unpickled"),

@@ -1,7 +1,10 @@
+import logging
+
 import pytest
 import torch
 
 from automl import TestSplitSealed
+from automl_plugins.tasks import _notices
 from automl_plugins.tasks.digits import Digits
 
 
@@ -35,3 +38,11 @@ def test_sealed_digits_keep_their_test_split():
     with pytest.raises(TestSplitSealed):
         task.split("test")
     assert len(task.split("validation")) == 359
+
+
+def test_digits_are_described_once_in_a_line(caplog, monkeypatch):
+    monkeypatch.setattr(_notices, "_SAID", set())
+    with caplog.at_level(logging.INFO, "automl"):
+        for _ in range(2):
+            Digits().split("train")
+    assert caplog.messages == ["digits: 1797 images of 1x8x8, 10 classes; 1078 train, 359 validation, 360 test"]

@@ -1,5 +1,9 @@
 import logging
+import multiprocessing
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -178,6 +182,37 @@ def test_broken_images_are_named_and_skipped(tmp_path, caplog):
     assert "skipped 'ant/empty.jpg': the file is empty" in messages[1]
     assert "skipped 'bee/text.gif': not an image" in messages[2]
     assert not any("\n" in message for message in messages)
+
+
+def test_broken_images_are_named_once_per_process_and_never_by_a_worker(tmp_path):
+    _fill(tmp_path)
+    (tmp_path / "ant" / "empty.png").touch()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as worker:
+        assert worker.submit(_warnings_on_loading, tmp_path).result() == []
+    assert _warnings_on_loading(tmp_path) == [f"{tmp_path}: skipped 'ant/empty.png': the file is empty"]
+    assert _warnings_on_loading(tmp_path) == []
+
+
+def _warnings_on_loading(path):
+    queue = SimpleQueue()
+    handler = QueueHandler(queue)
+    log = logging.getLogger("automl")
+    log.addHandler(handler)
+    try:
+        assert _task(path).input_shape
+    finally:
+        log.removeHandler(handler)
+    records = [queue.get() for _ in range(queue.qsize())]
+    return [record.getMessage() for record in records if record.levelno == logging.WARNING]
+
+
+def test_loaded_images_are_described_once_in_a_line(tmp_path, caplog):
+    _fill(tmp_path)
+    with caplog.at_level(logging.INFO, "automl"):
+        for _ in range(2):
+            assert _task(tmp_path).input_shape
+    expected = f"image_folder {tmp_path}: 20 images of 3x10x12, 2 classes; 12 train, 4 validation, 4 test"
+    assert caplog.messages == [expected]
 
 
 def test_many_broken_images_are_counted(tmp_path, caplog):

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from automl import AutomlError, ConfigurationError
+from automl_plugins.trackers._mlflow_mirror.assignment import Assignment
+from automl_plugins.trackers._mlflow_mirror.process import WriterProcess
 from automl_plugins.trackers.mlflow import Mlflow
 
 WAIT = 90.0
@@ -137,6 +139,59 @@ def test_absent_server_does_not_touch_the_search(
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "automl mlflow sync toy" in warnings[0]
+
+
+def test_search_too_short_for_the_writer_to_start_still_says_that_mlflow_is_absent(
+    toy_study: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with caplog.at_level(logging.WARNING, "automl"):
+        toy_study(tmp_path, trials=3, mlflow={"wait": 0.0, "patience": 0})
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert f"MLflow at {uri} shows 0 of 3 trials" in warning
+    assert "refused" in warning
+    assert "automl mlflow sync toy" in warning
+    assert "\n" not in warning
+
+
+def test_sync_elsewhere_does_not_collide_and_sync_to_the_same_place_names_the_process(
+    mirrored: Any, tmp_path: Path
+) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    other = WriterProcess(Assignment(mirrored.store.url, mirrored.name, uri, "none", False, 300.0))
+    try:
+        wait_until(lambda: other.status.trouble)
+        here = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+        assert Mlflow.sync(mirrored, children="none", tracking_uri=here).trials == len(mirrored.records)
+        with pytest.raises(AutomlError, match=rf"process {other.pid} \(since .*\) is mirroring this study to {uri}"):
+            Mlflow.sync(mirrored, tracking_uri=uri)
+    finally:
+        other.stop()
+
+
+def test_credentials_are_refused_where_they_would_be_stored() -> None:
+    with pytest.raises(ConfigurationError, match="MLFLOW_TRACKING_PASSWORD") as refused:
+        Mlflow.Options(tracking_uri="http://me:secret@host:5000")
+    assert "secret" not in str(refused.value)
+
+
+def test_interrupted_start_of_the_ui_leaves_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def popen(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(start([sys.executable, "-c", "import time; time.sleep(60)"], **options))
+        return started[0]
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    start = subprocess.Popen
+    monkeypatch.setattr("automl_plugins.trackers._mlflow_mirror.server.subprocess.Popen", popen)
+    monkeypatch.setattr("automl_plugins.trackers._mlflow_mirror.server.time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Mlflow.serve_ui(str(tmp_path / "automl.db"), port=free_port())
+    assert started[0].poll() is not None
 
 
 def test_useless_tracking_uri_is_named_with_what_to_do(mirrored: Any, tmp_path: Path) -> None:

@@ -177,3 +177,8 @@ def test_password_of_a_database_is_not_shown() -> None:
     place = places.place_of("/data/a.db", "postgresql://me:secret@host/mlflow")
     assert "secret" in place.uri
     assert "secret" not in place.display_uri
+
+
+def test_password_of_a_server_is_not_shown() -> None:
+    place = places.place_of("/data/a.db", "https://me:secret@host:5000/mlflow")
+    assert place.display_uri == "https://host:5000/mlflow"

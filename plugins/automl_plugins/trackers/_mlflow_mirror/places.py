@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -29,8 +30,13 @@ class Place:
 
     @property
     def display_uri(self) -> str:
-        """The URI without its password."""
-        return make_url(self.uri).render_as_string() if "@" in self.uri and not self.is_server else self.uri
+        """The URI without its password, and that of a server without its user."""
+        if "@" not in self.uri:
+            return self.uri
+        if not self.is_server:
+            return make_url(self.uri).render_as_string()
+        parts = urlsplit(self.uri)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def place_of(storage: str, tracking_uri: str | None = None) -> Place:
@@ -55,6 +61,16 @@ def place_of(storage: str, tracking_uri: str | None = None) -> Place:
             f"use a database (sqlite:///{Path(rest or uri).resolve() / DATABASE}) or a server (http://host:5000)"
         )
     return _database(uri, folder)
+
+
+def holds_credentials(uri: str) -> bool:
+    """Say whether a tracking URI holds a password, or for a server a user or token.
+
+    >>> holds_credentials("http://me:secret@host:5000"), holds_credentials("postgresql://me@host/mlflow")
+    (True, False)
+    """
+    parts = urlsplit(uri)
+    return parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
 
 
 def _database(uri: str, folder: Path) -> Place:

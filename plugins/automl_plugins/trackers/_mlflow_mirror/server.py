@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
+from urllib.parse import quote
 
 from automl import AutomlError, ConfigurationError
 from automl_plugins.trackers._mlflow_mirror.places import Place
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
+_ANSWER_SECONDS = 2.0
+_GUARDED = (401, 403)
 
 
 @dataclass
@@ -28,6 +36,16 @@ class UiServer:
     process: subprocess.Popen[bytes] | None = None
     output: IO[bytes] | None = field(default=None, repr=False)
 
+    def runs_address(self, experiment: str) -> str | None:
+        """Return where the runs of ``experiment`` are listed; ``None`` when it is not there or needs a login."""
+        query = f"{self.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment, safe='')}"
+        try:
+            with urllib.request.urlopen(query, timeout=_ANSWER_SECONDS) as reply:
+                found = json.load(reply)["experiment"]["experiment_id"]
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return None
+        return f"{self.address}/#/experiments/{found}/runs"
+
     def wait(self) -> int:
         """Wait until the server ends, and return its exit code; returns at once when it is not ours."""
         return 0 if self.process is None else self.process.wait()
@@ -36,15 +54,15 @@ class UiServer:
         """Stop the server, with the processes it started, if it is ours."""
         if self.process is None or self.process.poll() is not None:
             return
-        import psutil
-
-        family = [*psutil.Process(self.process.pid).children(recursive=True), self.process]
-        for member in family:
-            member.terminate()
-        _, alive = psutil.wait_procs(family[:-1], timeout=_STOP_SECONDS)
-        for member in alive:
-            member.kill()
-        self.process.wait(_STOP_SECONDS)
+        group = self.process.pid  # it leads a group of its own, in which are all the processes it started
+        try:
+            os.killpg(group, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_STOP_SECONDS)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            self.process.wait()
 
 
 def ui_command(place: Place, host: str, port: int) -> list[str]:
@@ -58,7 +76,12 @@ def ui_command(place: Place, host: str, port: int) -> list[str]:
 def serve(place: Place, *, host: str, port: int, seconds: float) -> UiServer:
     """Start the UI and return when it answers; see `automl_plugins.trackers.mlflow.Mlflow.serve_ui`."""
     if place.is_server:
-        return UiServer(place.uri)
+        if trouble := trouble_at(place):
+            raise ConfigurationError(
+                f"MLflow at {place.display_uri} does not answer ({trouble}); start it there, or name another place "
+                "with --tracking-uri or MLFLOW_TRACKING_URI"
+            )
+        return UiServer(place.display_uri)
     _check_free(host, port)
     output = tempfile.TemporaryFile()  # noqa: SIM115 - the server writes to it as long as it runs
     environment = {
@@ -77,12 +100,20 @@ def serve(place: Place, *, host: str, port: int, seconds: float) -> UiServer:
     )
     server = UiServer(f"http://{host}:{port}", process, output)
     deadline = time.monotonic() + seconds
-    while not _answers(server.address):
-        if process.poll() is not None or time.monotonic() > deadline:
-            server.stop()
-            raise AutomlError(f"the MLflow UI did not start on {server.address}:\n{_last_lines(output)}")
-        time.sleep(_POLL_SECONDS)
+    try:
+        while _trouble(server.address):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AutomlError(f"the MLflow UI did not start on {server.address}:\n{_last_lines(output)}")
+            time.sleep(_POLL_SECONDS)
+    except BaseException:  # also Ctrl-C, which does not reach the server
+        server.stop()
+        raise
     return server
+
+
+def trouble_at(place: Place) -> str:
+    """Return why the tracking server at ``place`` does not answer, in a few words; empty when it does."""
+    return _trouble(place.display_uri)
 
 
 def _check_free(host: str, port: int) -> None:
@@ -97,12 +128,17 @@ def _check_free(host: str, port: int) -> None:
             ) from None
 
 
-def _answers(address: str) -> bool:
+def _trouble(address: str) -> str:
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+        with urllib.request.urlopen(f"{address}/health", timeout=_ANSWER_SECONDS) as reply:
+            return "" if reply.status == 200 else f"HTTP status {reply.status}"
+    except urllib.error.HTTPError as error:
+        return "" if error.code in _GUARDED else f"HTTP status {error.code}"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLError):
+            return ""  # It answers; which certificates to trust is set for MLflow and the browser, not here.
+        return str(getattr(reason, "strerror", None) or reason)
 
 
 def _last_lines(output: IO[bytes]) -> str:

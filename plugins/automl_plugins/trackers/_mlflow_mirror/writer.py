@@ -1,12 +1,14 @@
 """The writer process: ``python -m automl_plugins.trackers._mlflow_mirror.writer STUDY``, an `Assignment` on its input.
 
 It ends when the study has ended (or its engine has died) and everything is mirrored, or when MLflow stayed out of reach
-for the assignment's patience after that. Only one writer works on a study at a time on one host.
+for the assignment's patience after that. Only one writer at a time works on a study and a place,
+on one host.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import signal
 import sys
@@ -64,7 +66,7 @@ class Writer:
                 self._work(mirror, connection.experiment_id)
                 return 0
             except TROUBLE as trouble:
-                if not self._waits(_line(trouble)):
+                if not self._waits(_line(trouble).replace(self._place.uri, self._place.display_uri)):
                     return UNREACHABLE
 
     def _work(self, mirror: Mirror, experiment_id: str) -> None:
@@ -117,9 +119,9 @@ def main() -> int:
     if place.artifacts is not None:
         # Without it MLflow makes a folder `mlruns` wherever the process happens to run.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", Path(place.artifacts).as_uri())
-    with _only_one(study.record.uid, assignment.patience if assignment.follow else _LOCK_SECONDS) as is_free:
-        if not is_free:
-            tell(Status(trouble="another process is mirroring this study right now"))
+    with _only_one(study.record.uid, place, assignment.patience if assignment.follow else _LOCK_SECONDS) as other:
+        if other is not None:
+            tell(Status(trouble=f"{other} is mirroring this study to {place.display_uri} already"))
             return BUSY
         from automl_plugins.trackers._mlflow_mirror.connection import gentle_sqlite
 
@@ -135,14 +137,25 @@ def _status_writer() -> Callable[[Status], None]:
 
 
 @contextmanager
-def _only_one(uid: str, seconds: float) -> Iterator[bool]:
-    """Hold the lock of a study's mirror on this host; the system frees it when the process ends, however it ends."""
-    path = Path(tempfile.gettempdir()) / f"automl-mlflow-{os.getuid()}-{uid}.lock"
+def _only_one(uid: str, place: Place, seconds: float) -> Iterator[str | None]:
+    """Hold the lock of a study's mirror at ``place`` on this host; yields who else holds it, ``None`` when it is ours.
+
+    The system frees it when the process ends, however it ends.
+    """
+    target = hashlib.sha256(place.display_uri.encode()).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"automl-mlflow-{os.getuid()}-{uid}-{target}.lock"
     deadline = time.monotonic() + seconds
-    with path.open("w") as lock:
+    with path.open("a+") as lock:
         while not (is_mine := _try_lock(lock)) and time.monotonic() < deadline:
             time.sleep(0.2)
-        yield is_mine
+        if is_mine:
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} (since {time.strftime('%Y-%m-%d %H:%M:%S')})")
+            lock.flush()
+            yield None
+        else:
+            lock.seek(0)
+            yield lock.read() or "another process"
 
 
 def _try_lock(lock: IO[str]) -> bool:
