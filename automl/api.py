@@ -33,12 +33,7 @@ def search(
     objectives: Sequence[str] = (),
     constraints: Sequence[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    workers: int | None = None,
-    devices: Sequence[str] = (),
-    deterministic: bool = False,
-    timeout: float | None = None,
-    memory_limit: float | None = None,
-    count_duplicates: bool = False,
+    execution: Mapping[str, Any] | None = None,
     study: str | None = None,
     storage: str = DEFAULT_STORAGE,
     trackers: Sequence[str] = (),
@@ -56,12 +51,7 @@ def search(
         objectives: as ``val_accuracy:max``; by default what the last evaluator reports first.
         constraints: as ``params <= 5e5``.
         options: options by component name (or ``space``, ``strategy``, ``task``): ``{"train": {"epochs": 3}}``.
-        workers: evaluations at a time; by default one, or one per device.
-        devices: torch devices, as ``cuda:0``; by default every accelerator, else the CPU.
-        deterministic: whether a parallel study tells its results in the order of proposals, so that it repeats.
-        timeout: seconds after which a trial fails.
-        memory_limit: MiB of main memory that a worker may use.
-        count_duplicates: whether repeats of the study's own trials consume budget.
+        execution: settings of `automl.definition.Execution`: ``{"workers": 2, "timeout": 60, "deterministic": True}``.
         study: name of the study; a new one by default.
         storage: database URL, or path of a SQLite file.
         trackers: names of trackers, as ``mlflow``.
@@ -71,33 +61,27 @@ def search(
         StoreError: the store failed.
     """
     chosen = dict(options or {})
-
-    def spec(kind: str, name: str) -> ComponentSpec:
-        return ComponentSpec(name=name, options={**chosen.pop(kind, {}), **chosen.pop(name, {})})
-
     values: dict[str, Any] = {
         "name": study,
-        "space": spec("space", space),
-        "strategy": spec("strategy", strategy),
-        "task": spec("task", task),
-        "evaluators": tuple(spec("", name) for name in evaluators),
-        "trackers": tuple(spec("", name) for name in trackers),
+        "space": _spec(chosen, "space", space),
+        "strategy": _spec(chosen, "strategy", strategy),
+        "task": _spec(chosen, "task", task),
+        "evaluators": tuple(_spec(chosen, "", name) for name in evaluators),
+        "trackers": tuple(_spec(chosen, "", name) for name in trackers),
         "objectives": tuple(objectives),
         "constraints": tuple(constraints),
         "budget": {"trials": trials, "time": seconds},
-        "execution": {
-            **({} if workers is None else {"workers": workers}),
-            "devices": tuple(devices),
-            "deterministic": deterministic,
-            "timeout": timeout,
-            "memory_limit": memory_limit,
-        },
-        "count_duplicates": count_duplicates,
+        "execution": dict(execution or {}),
         "seed": seed,
     }
     if chosen:
         raise UsageError(f"options for {', '.join(map(repr, chosen))}, but the study has no such component")
     return start(parse_definition(values), storage=storage)
+
+
+def _spec(chosen: dict[str, Mapping[str, Any]], kind: str, name: str) -> ComponentSpec:
+    """Return the component with the options that ``chosen`` has for its kind or its name, taking them out."""
+    return ComponentSpec(name=name, options={**chosen.pop(kind, {}), **chosen.pop(name, {})})
 
 
 def resume(

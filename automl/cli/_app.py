@@ -95,7 +95,7 @@ def _invoke(arguments: Sequence[str] | None) -> int:
     except AutomlError as error:
         if log.isEnabledFor(logging.DEBUG):
             traceback.print_exception(error)
-        print(f"error: {error}", file=sys.stderr)
+        print("\n  ".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         return int(error.exit_code)
     return 0
 
@@ -117,11 +117,12 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname.lower()}: {super().format(record)}"
+        text = super().format(record)
+        return text if record.levelno == logging.INFO else f"{record.levelname.lower()}: {text}"
 
 
 def _configure_logging() -> None:
-    """Send what "automl" logs to stderr, from warnings on; `--debug` lowers the level."""
+    """Send what "automl" logs to stderr, from warnings on; `--debug` and a search lower the level."""
     if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
         handler = _StderrHandler()
         handler.setFormatter(_Formatter())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from automl.errors import UsageError, unknown_name
-from automl.plugins import KINDS, Kind
+from automl.errors import PluginError, UsageError, unknown_name
+from automl.plugins import KINDS, Kind, isolated, load_target
 
 PLURALS: Mapping[Kind, str] = {
     "space": "Search spaces",
@@ -28,3 +28,23 @@ def parse_kind(text: str) -> Kind:
         if wanted in (kind, plural.lower(), plural.lower().removeprefix("search ")):
             return kind
     raise UsageError(unknown_name("kind of component", text, KINDS, "automl list"))
+
+
+def is_kind(text: str) -> bool:
+    """Return whether ``text`` names a kind, in the singular or the plural."""
+    try:
+        parse_kind(text)
+    except UsageError:
+        return False
+    return True
+
+
+def kind_of_class(target: str) -> Kind:
+    """Return the kind of the class that ``package.module:Class`` names; raises `PluginError` when it has none."""
+    found = isolated(lambda: load_target(target))
+    if isinstance(found, Exception):
+        raise PluginError(f"{target} cannot be imported: {type(found).__name__}: {found}") from found
+    for kind, (_, base) in KINDS.items():
+        if isinstance(found, type) and issubclass(found, load_target(base)):
+            return kind
+    raise PluginError(f"{target} is no component: it is a subclass of none of automl's contracts")

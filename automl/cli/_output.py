@@ -60,6 +60,15 @@ def number(value: float | None) -> str:
     return f"{value:,.1f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count of something.
+
+    >>> plural(1, "trial"), plural(2, "trial")
+    ('1 trial', '2 trials')
+    """
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def seconds(value: float | None) -> str:
     """Return a length of time.
 

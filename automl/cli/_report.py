@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
+from automl.cli._counts import count_text, is_spent, larger_budget, nothing_feasible
 from automl.cli._gain import gain_over_random
-from automl.cli._options import DEFAULT_STORAGE
 from automl.cli._output import console, number, seconds, table
+from automl.cli._program import command
 from automl.errors import ConfigurationError, InvalidArchitecture
 from automl.options import parse_options
 from automl.plugins import registry
@@ -20,19 +19,31 @@ from automl.trial import Trial
 _OTHER_METRICS = 4
 _METRIC_WIDTH = 14
 _TITLE_WIDTH = 50
+_FRONT_WIDTH = 11
 
 
 def best_table(study: Study, trials: Sequence[Trial]) -> Table:
-    """Return the table of the best architectures: rank, trial, metrics (objectives first) and a line that says what."""
-    metrics = metric_columns(study, trials, room=_TITLE_WIDTH)
+    """Return the table of the best architectures: rank, trial, metrics (objectives first) and a line that says what.
+
+    With several objectives it says of each whether it is on the Pareto front or dominated.
+    """
+    is_front = len(study.goal.objectives) > 1
+    front = {trial.number for trial in study.best} if is_front else set()
+    metrics = metric_columns(study, trials, room=_TITLE_WIDTH + (_FRONT_WIDTH if is_front else 0))
     describe = titles(study)
     rows = [
-        [str(rank), str(trial.number), *(number(trial.metrics.get(name)) for name in metrics), describe(trial)]
+        [
+            str(rank),
+            str(trial.number),
+            *([("front" if trial.number in front else "dominated")] if is_front else []),
+            *(number(trial.metrics.get(name)) for name in metrics),
+            describe(trial),
+        ]
         for rank, trial in enumerate(trials, 1)
     ]
-    is_front = len(study.goal.objectives) > 1
     title = f"Best architectures of {study.name}" + (" (Pareto front first)" if is_front else "")
-    return table(title, ["rank", "trial", *metrics, "architecture"], rows, right=["rank", "trial", *metrics])
+    columns = ["rank", "trial", *(["Pareto"] if is_front else []), *metrics, "architecture"]
+    return table(title, columns, rows, right=["rank", "trial", *metrics])
 
 
 def metric_columns(study: Study, trials: Sequence[Trial], *, room: int) -> list[str]:
@@ -71,42 +82,30 @@ def titles(study: Study) -> Callable[[Trial], str]:
 def print_ending(study: Study, storage: str) -> None:
     """Print how a search ended: why, its best architectures, what it gained, and what to type next."""
     out = console()
-    record, counts = study.record, study.store.counts(study.record.id)
-    ended = ", ".join(
-        f"{count} {name}" for name, count in counts.items() if count and name not in ("running", "repeats")
-    )
-    out.print(
-        f"{study.name}: {study.state.value} after {seconds(record.elapsed)} ({record.reason}); {ended}", soft_wrap=True
-    )
+    record = study.record
+    ended = f"{study.name}: {study.state.value} after {seconds(record.elapsed)} ({record.reason})"
+    out.print("; ".join(filter(None, [ended, count_text(study)])), soft_wrap=True)
     best = study.top(5)
     if best:
         out.print()
         out.print(best_table(study, best))
     else:
-        out.print("nothing feasible was found: no trial completed within the constraints", soft_wrap=True)
+        out.print(nothing_feasible(study), soft_wrap=True)
     if gain := gain_over_random(study.trials, study.goal):
         out.print(str(gain), soft_wrap=True)
     out.print()
     out.print("next:")
-    for line in _next_commands(study, storage):
+    for line in _next_commands(study, storage, has_best=bool(best)):
         out.print(f"  {line}", soft_wrap=True)
 
 
-def _next_commands(study: Study, storage: str) -> list[str]:
-    more = 2 * (study.record.trials_budget or 50)
-    commands = [
-        (command("show", study.name, storage=storage), "every trial, with its state and error"),
-        (command("best", study.name, "--top 10", storage=storage), "more of the best"),
-        (command("resume", study.name, f"--trials {more}", storage=storage), "search on"),
-    ]
-    if any(spec.name == "mlflow" for spec in study.definition.trackers):
-        commands.append((command("ui", storage=storage), "curves and comparisons in MLflow"))
+def _next_commands(study: Study, storage: str, *, has_best: bool) -> list[str]:
+    commands = [(command("show", study.name, storage=storage), "every trial, with its state and error")]
+    if has_best:
+        commands.append((command("best", study.name, "--top 10", storage=storage), "more of the best"))
+        if is_spent(study):
+            commands.append((command("resume", study.name, larger_budget(study), storage=storage), "search on"))
+        if any(spec.name == "mlflow" for spec in study.definition.trackers):
+            commands.append((command("ui", storage=storage), "curves and comparisons in MLflow"))
     width = max(len(text) for text, _ in commands)
     return [f"{text:<{width}}   {why}" for text, why in commands]
-
-
-def command(name: str, *words: str, storage: str) -> str:
-    """Return a command to type; it names the storage only where it is not the default."""
-    is_default = storage == os.environ.get("AUTOML_STORAGE", DEFAULT_STORAGE)
-    place = () if is_default else (f"--storage {shlex.quote(storage)}",)
-    return " ".join(("automl", name, *words, *place))

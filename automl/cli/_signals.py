@@ -27,22 +27,25 @@ _BREAK_OFF_AGAIN_SECONDS = 1.0
 _SHOW_CURSOR = b"\x1b[?25h"
 
 _STOPPING = (f"stopping: waiting up to {GRACE_SECONDS:.0f} s for what runs; Ctrl-C again stops at once\n").encode()
-_STOPPED = b"stopped at once\n"
+_STOPPED = "stopped at once; continue with: {}\n"
 
 # Where code of others runs in the engine's own thread.
 _INTERRUPTIBLE: frozenset[CodeType] = frozenset(method.__code__ for method in (Cascade.run, Engine._ask, Engine._learn))
 
 
 @contextmanager
-def stop_on_signals(stopper: Stopper) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into requests to ``stopper`` while the block runs; nothing but in the main thread."""
+def stop_on_signals(stopper: Stopper, go_on: str) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into requests to ``stopper`` while the block runs; nothing but in the main thread.
+
+    ``go_on`` is the command that continues the study.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def on_stop(_number: int, _frame: FrameType | None) -> None:
         if stopper.is_requested():
-            _stop_at_once()
+            _stop_at_once(go_on)
         stopper.request()
         # Straight to the descriptor: a handler may run in the middle of any other write.
         os.write(2, b"\r" * os.isatty(2) + _STOPPING)
@@ -70,11 +73,11 @@ def _is_interruptible(frame: FrameType | None) -> bool:
     return False
 
 
-def _stop_at_once() -> None:
+def _stop_at_once(go_on: str) -> None:
     for child in psutil.Process().children(recursive=True):
         try:
             child.kill()
         except psutil.NoSuchProcess:
             continue
-    os.write(2, _SHOW_CURSOR * os.isatty(2) + _STOPPED)
+    os.write(2, _SHOW_CURSOR * os.isatty(2) + _STOPPED.format(go_on).encode())
     os._exit(ExitCode.INTERRUPTED)

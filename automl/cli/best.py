@@ -21,9 +21,10 @@ def best(
 ) -> None:
     """Show the best architectures of a study.
 
-    With several objectives, those of the Pareto front come first.
+    With several objectives, those of the Pareto front come first, and each says whether it is on it.
     """
     from automl.api import load_study
+    from automl.cli._counts import nothing_feasible
     from automl.cli._output import console, print_json
     from automl.cli._report import best_table
     from automl.errors import ExitCode
@@ -35,6 +36,6 @@ def best(
     elif trials:
         console().print(best_table(found, trials))
     else:
-        console().print("nothing feasible: no trial completed within the constraints")
+        console().print(nothing_feasible(found), soft_wrap=True)
     if not trials:
         raise typer.Exit(ExitCode.NOTHING_FEASIBLE)

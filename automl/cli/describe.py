@@ -14,13 +14,15 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="describe")
 def describe(
     words: Annotated[
-        list[str], typer.Argument(metavar="[KIND] NAME", help="A component; its kind where the name is ambiguous.")
+        list[str],
+        typer.Argument(metavar="[KIND] [NAME]", help="A component, with its kind if need be, or a kind."),
     ],
     debug: options.Debug = False,
 ) -> None:
     """Describe a component, its options and metrics."""
     from automl.cli._describing import print_component
-    from automl.cli._kinds import parse_kind
+    from automl.cli._kinds import is_kind, kind_of_class, parse_kind
+    from automl.cli.list import list_components
     from automl.errors import UsageError, unknown_name
     from automl.plugins import registry
 
@@ -29,8 +31,12 @@ def describe(
     name = words[-1]
     if len(words) == 2:
         return print_component(parse_kind(words[0]), name)
+    if ":" in name:
+        return print_component(kind_of_class(name), name)
     components = registry().components
     kinds = [kind for kind, known in components if known == name]
+    if not kinds and is_kind(name):
+        return list_components(name)
     if not kinds:
         raise UsageError(unknown_name("component", name, {known for _, known in components}, "automl list"))
     if len(kinds) > 1:

@@ -43,22 +43,15 @@ def show(
     return None
 
 
-_SHOWN = ("completed", "failed", "rejected", "pruned", "running", "duplicates")
-
-
 def _study_table(study: Study) -> Table:
+    from automl.cli._counts import budget_text, count_text
     from automl.cli._output import moment, seconds, table
 
     record, definition = study.record, study.definition
-    counts = study.store.counts(record.id)
-    done = study.spent
-    budget = [f"{done} of {record.trials_budget} trials" if record.trials_budget else f"{done} trials"]
-    if record.time_budget:
-        budget.append(f"{seconds(record.elapsed)} of {seconds(record.time_budget)}")
     rows = [
         ["state", study.state.value + (f" ({record.reason})" if record.reason else "")],
-        ["budget", ", ".join(budget)],
-        ["trials", ", ".join(f"{counts[name]} {name}" for name in _SHOWN if counts[name]) or "none"],
+        ["budget", budget_text(study)],
+        ["trials", count_text(study) or "none"],
         ["space", _spec(definition.space)],
         ["strategy", _spec(definition.strategy)],
         ["task", _spec(definition.task)],

@@ -20,7 +20,12 @@ def test_names_that_look_like_markup_are_printed_as_they_are(tiny, automl):
 
 def test_pareto_front_comes_first_with_several_objectives(tiny, automl):
     tiny("--trials", "8", "--study", "a", "--quiet", "--objective", "score:max", "--objective", "size:min")
-    assert "Pareto front first" in automl("best", "a").out
+    shown = automl("best", "a", "--top", "8").out
+    front = {trial.number for trial in load_study("a").best}
+    rows = [line.split() for line in shown.splitlines() if "point [" in line]
+    assert "Pareto front first" in shown
+    assert {int(row[1]) for row in rows if row[2] == "front"} == front
+    assert {int(row[1]) for row in rows if row[2] == "dominated"} == set(range(8)) - front
 
 
 def test_json_is_the_summary(tiny, automl):
@@ -30,7 +35,8 @@ def test_json_is_the_summary(tiny, automl):
 
 def test_nothing_feasible_exits_with_3(tiny, automl):
     tiny("--trials", "2", "--study", "a", "--quiet", "--constraint", "size < 0")
-    assert automl("best", "a").code == 3
+    ran = automl("best", "a")
+    assert (ran.code, "no trial completed within the constraints (size < 0)" in ran.out) == (3, True)
 
 
 def test_study_of_a_space_that_is_gone_shows_bare_decisions(tiny, automl_process, process_environment):

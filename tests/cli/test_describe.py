@@ -33,6 +33,18 @@ def test_component_that_cannot_be_imported_is_a_plugin_error(automl):
     assert (ran.code, "cannot be imported" in ran.err) == (4, True)
 
 
+def test_class_and_kind_alone_say_what_is_meant(automl):
+    bare = automl("describe", "tiny_components:Score")
+    assert (bare.code, bare.out) == (0, automl("describe", "evaluator", "tiny_components:Score").out)
+    assert automl("describe", "task").out == automl("describe", "tasks").out == automl("list", "task").out
+
+
+def test_class_that_is_no_component_is_a_plugin_error(automl):
+    neither, nowhere = automl("describe", "tiny_components:NoSpace"), automl("describe", "nowhere:Space")
+    assert (neither.code, "is no component" in neither.err) == (4, True)
+    assert (nowhere.code, "cannot be imported" in nowhere.err) == (4, True)
+
+
 def test_every_registered_component_can_be_described(automl):
     for kind, name in registry().components:
         shown = automl("describe", kind, name)

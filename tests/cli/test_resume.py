@@ -21,6 +21,21 @@ def test_json_of_resume_is_the_summary(tiny, automl):
     assert ran.err == ""
 
 
+def test_budget_that_is_spent_already_is_refused(tiny, automl):
+    tiny("--trials", "3", "--study", "a", "--quiet")
+    ran = automl("resume", "a", "--trials", "2")
+    assert (ran.code, ran.err) == (2, "error: --trials 2: 3 are done already; name more\n")
+    assert automl("resume", "a", "--time", "0.0001s").code == 2
+
+
+def test_completed_study_says_that_it_is_and_how_to_extend_it(tiny, automl):
+    tiny("--trials", "3", "--study", "a", "--quiet", "--storage", "other.db")
+    ran = automl("resume", "a", "--storage", "other.db")
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (0, "", 1)
+    assert "study a is complete (3 of 3 trials); extend it with: " in ran.err
+    assert "automl resume a --trials 6 --storage other.db" in ran.err
+
+
 def test_execution_may_change(tiny, automl):
     tiny("--trials", "2", "--study", "a", "--quiet")
     assert automl("resume", "a", "--trials", "3", "--devices", "cpu", "--timeout", "1h", "--time", "1h").code == 0

@@ -99,12 +99,50 @@ def test_name_that_is_taken_is_refused_with_the_command_that_continues(tiny):
     ran = tiny("--trials", "2", "--study", "twice")
     assert ran.code == 1
     assert "automl resume twice" in ran.err
+    tiny("--trials", "2", "--study", "twice", "--quiet", "--storage", "other.db")
+    assert "automl resume twice --storage other.db" in tiny("--study", "twice", "--storage", "other.db").err
 
 
 def test_search_in_which_nothing_is_feasible_exits_with_3(tiny):
     ran = tiny("--trials", "3", "--constraint", "size < 0", "--quiet")
     assert (ran.code, "nothing feasible" in ran.out) == (3, True)
     assert tiny("--trials", "3", "--set", "tiny_components:Score.mode=raise", "--quiet", "--json").code == 3
+
+
+def test_search_in_which_everything_failed_says_how_and_offers_only_its_errors(tiny):
+    shown = tiny("--trials", "3", "--study", "a", "--set", "tiny_components:Score.mode=raise", "--quiet").out
+    assert "nothing feasible: 3 failed (3x: ValueError: a candidate's own mistake" in shown
+    assert "constraints" not in shown
+    following = shown.split("next:\n")[1]
+    assert "automl show a" in following
+    assert len(following.splitlines()) == 1
+
+
+def test_ending_counts_what_was_evaluated_what_repeats_and_what_other_studies_answered(tiny):
+    alone = tiny("--trials", "6", "--study", "a", "--quiet", "--set", "space.side=3").out
+    repeats = load_study("a").store.counts(1)["repeats"]
+    assert f"; 6 completed, {repeats} repeats\n" in alone if repeats > 1 else "; 6 completed" in alone
+    again = tiny("--trials", "6", "--study", "b", "--quiet", "--set", "space.side=3").out
+    assert "6 completed, 6 of them answered by earlier studies of this store" in again
+
+
+def test_exhausted_search_does_not_offer_to_search_on(tiny):
+    shown = tiny("--trials", "40", "--study", "a", "--quiet", "--set", "space.side=2").out
+    assert "a: exhausted" in shown
+    assert "automl best a" in shown
+    assert "automl resume" not in shown
+
+
+def test_strategy_without_a_proposal_ends_without_counts(tiny):
+    first = tiny("--strategy", "tiny_components:Single", "--study", "a", "--quiet").out.splitlines()[0]
+    assert first.endswith("(the strategy has nothing more to propose)")
+
+
+def test_what_the_task_says_of_its_data_is_shown_as_plain_text(tiny):
+    said = "7 examples of nothing"
+    assert said in tiny("--trials", "1", "--task", "tiny_components:TalkingTask").err.splitlines()
+    for flag in ("--quiet", "--json"):
+        assert said not in tiny("--trials", "1", "--task", "tiny_components:TalkingTask", flag).err
 
 
 def test_storage_comes_from_the_flag_or_the_environment(tiny, tmp_path, monkeypatch):

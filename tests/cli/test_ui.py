@@ -3,7 +3,6 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-
 QUERY = "/api/2.0/mlflow/experiments/get-by-name?experiment_name="
 
 

@@ -139,7 +139,9 @@ class Trouble(Evaluator):
     class Options(EvaluatorOptions):
         """Options."""
 
-        way: Literal["raise", "nan", "hang", "segfault", "exit", "sysexit", "memory", "kill", "prune", "text", "none"]
+        way: Literal[
+            "raise", "nan", "hang", "segfault", "exit", "exit0", "sysexit", "memory", "kill", "prune", "text", "none"
+        ]
         """What goes wrong."""
         marker: str = ""
         """A file that is appended to at every evaluation."""
@@ -245,6 +247,8 @@ def _misbehave(way: str, context: Context) -> Mapping[str, float]:
             os.kill(os.getpid(), signal.SIGKILL)
         case "exit":
             os._exit(3)
+        case "exit0":
+            os._exit(0)
         case "sysexit":
             sys.exit(5)
         case "memory":

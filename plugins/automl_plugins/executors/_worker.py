@@ -79,6 +79,11 @@ def pid_file(folder: Path, slot: int) -> Path:
     return folder / f"worker-{slot}.pid"
 
 
+def claim_file(folder: Path, number: int) -> Path:
+    """Return the file in which the worker that evaluates trial ``number`` leaves its process number."""
+    return folder / f"trial-{number}.pid"
+
+
 def report_file(folder: Path, number: int) -> Path:
     """Return the file to which the reports of trial ``number`` are appended."""
     return folder / f"trial-{number}.jsonl"
@@ -100,6 +105,7 @@ def _set_up(setting: Setting) -> _Worker:
 def _evaluate(job: Job) -> Outcome:
     if isinstance(_worker, AutomlError):
         raise _worker
+    _leave_pid(claim_file(_worker.setting.folder, job.number))
     path = report_file(_worker.setting.folder, job.number)
 
     def on_report(number: int, step: int, metrics: Mapping[str, float]) -> None:

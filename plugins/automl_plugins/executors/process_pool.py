@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -26,12 +27,13 @@ import pebble
 import psutil
 
 from automl import AutomlError, Executor, Job, OnReport, Outcome, Recipe, Slots
-from automl_plugins.executors._worker import Setting, evaluate, initialise, pid_file, report_file
+from automl_plugins.executors._worker import Setting, claim_file, evaluate, initialise, pid_file, report_file
 
 _LOOK_SECONDS = 0.2
 _KILL_AFTER = 2.0
 _ATTEMPTS = 3
 _SAME_START_SECONDS = 2.0
+_GONE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class _Slot:
     attempts: int = 0
     read: int = 0
     is_over_memory: bool = False
+    gone_since: float | None = None
 
 
 class ProcessPool(Executor):
@@ -87,6 +90,9 @@ class ProcessPool(Executor):
             self._watch_memory(slot)
             if future in done:
                 error = future.exception()
+            elif self._is_gone(slot):
+                outcomes.append(self._abandon(future, slot))
+                continue
             elif not slot.pool.active:  # it broke before it had taken the job over, so the future would never end
                 error = BrokenProcessPool()
             else:
@@ -121,6 +127,7 @@ class ProcessPool(Executor):
     def _schedule(self, slot: _Slot) -> None:
         """Hand the slot's job to its pool; that the pool is broken is left for `collect` to find in the future."""
         slot.attempts, slot.read, slot.is_over_memory = slot.attempts + 1, 0, False
+        slot.gone_since = None
         timeout = None if self._slots.timeout is None else self._slots.timeout + _KILL_AFTER
         try:
             future: Future[Outcome] = slot.pool.schedule(evaluate, args=(slot.job,), timeout=timeout)
@@ -144,8 +151,25 @@ class ProcessPool(Executor):
         pid_file(self._folder, slot.number).unlink(missing_ok=True)
         if slot.job is not None:
             report_file(self._folder, slot.job.number).unlink(missing_ok=True)
+            claim_file(self._folder, slot.job.number).unlink(missing_ok=True)
         self._schedule(slot)
         return []
+
+    def _is_gone(self, slot: _Slot) -> bool:
+        """Say whether the worker has been dead for a while and pebble has not told: it takes exit code 0 for an end."""
+        assert slot.job is not None
+        claim = claim_file(self._folder, slot.job.number)
+        if slot.gone_since is None and claim.exists() and _process_in(claim) is None:
+            slot.gone_since = time.monotonic()
+        return slot.gone_since is not None and time.monotonic() - slot.gone_since > _GONE_SECONDS
+
+    def _abandon(self, future: Future[Outcome], slot: _Slot) -> Outcome:
+        """Give the slot a new pool and return the failure of the job whose worker ended without a word."""
+        number = self._release(future, slot).number
+        slot.pool.stop()  # type: ignore[no-untyped-call]
+        slot.pool.join()
+        slot.pool = self._new_pool(slot.number)
+        return self._death(number, slot, 0)
 
     def _release(self, future: Future[Outcome], slot: _Slot) -> Job:
         """Free the slot, remove what its job and a dead worker have left, and return the job."""
@@ -154,6 +178,7 @@ class ProcessPool(Executor):
         del self._futures[future]
         slot.job = None
         report_file(self._folder, job.number).unlink(missing_ok=True)
+        claim_file(self._folder, job.number).unlink(missing_ok=True)
         self._process_of(slot)
         return job
 
@@ -202,15 +227,21 @@ class ProcessPool(Executor):
     def _process_of(self, slot: _Slot) -> psutil.Process | None:
         """Return the slot's worker; when it is dead, remove its file: its process number may be a stranger's by now."""
         path = pid_file(self._folder, slot.number)
-        if not path.exists():
-            return None
-        pid, started = json.loads(path.read_text(encoding="utf-8"))
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            if abs(process.create_time() - started) < _SAME_START_SECONDS:
-                return process
-        path.unlink(missing_ok=True)
-        return None
+        process = _process_in(path) if path.exists() else None
+        if process is None:
+            path.unlink(missing_ok=True)
+        return process
+
+
+def _process_in(path: Path) -> psutil.Process | None:
+    """Return the process that left its number in the file, unless it is dead."""
+    pid, started = json.loads(path.read_text(encoding="utf-8"))
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - started) < _SAME_START_SECONDS
+        if is_same and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
 
 
 def _not_started(number: int, has_begun: bool, error: BrokenProcessPool) -> Outcome:

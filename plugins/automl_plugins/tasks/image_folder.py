@@ -105,7 +105,7 @@ class ImageFolder(Task):
 
     Classes are numbered in sorted order, and images are taken in sorted order of their paths, so that every
     machine sees the same task. Hidden files and files that are not images are passed over. An image that
-    cannot be decoded is skipped with a warning that names it, once per study and not in every worker process.
+    cannot be decoded is skipped with a warning that names it, once, and not again by worker processes.
     """
 
     Options = ImageFolderOptions

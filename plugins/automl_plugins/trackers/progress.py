@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _REFRESH_SECONDS = 0.25
-_BAR_WIDTH = 24
+_BAR_WIDTH = 10
 
 
 class ProgressOptions(BaseOptions):
@@ -30,7 +30,7 @@ class ProgressOptions(BaseOptions):
 
 
 class ProgressDisplay(Tracker):
-    """Shows trials done of the budget, the best so far, rate, time left and failures.
+    """Shows trials done of the budget, time left, the best so far, rate and failures.
 
     >>> ProgressDisplay().options.interval
     10.0
@@ -56,7 +56,7 @@ class ProgressDisplay(Tracker):
         self._began = self._written = self._clock()
         self._progress = progress
         self._trials_before = progress.trials
-        action = f"goes on after {progress.trials} trials" if progress.trials else "starts"
+        action = f"goes on after {_trials(progress.trials)}" if progress.trials else "starts"
         self._write(f"study {study.name} {action} (store {study.store.display_url})")
         if self._stream.isatty():
             self._start_live(self.line(progress))
@@ -81,12 +81,13 @@ class ProgressDisplay(Tracker):
         """Return where the study stands, in one line."""
         now = self._clock()
         done, spent = progress.trials - self._trials_before, now - self._began
-        parts = [_amount(progress), _best(progress, self._objectives)]
-        if done and spent > 0:
-            parts.append(_rate(done / spent))
+        parts = [_amount(progress)]
         left = _seconds_left(progress, done, spent)
         if left is not None and left > 0:
             parts.append(f"{_duration(left)} left")
+        parts.append(_best(progress, self._objectives))
+        if done and spent > 0:
+            parts.append(_rate(done / spent))
         parts += [f"{progress.counts[kind]} {kind}" for kind in ("failed", "rejected") if progress.counts.get(kind)]
         return "   ".join(part for part in parts if part)
 
@@ -131,8 +132,13 @@ def _one_line(text: str) -> Text:
 def _amount(progress: Progress) -> str:
     share = _share(progress)
     filled = "" if share is None else "█" * round(share * _BAR_WIDTH) + "░" * (_BAR_WIDTH - round(share * _BAR_WIDTH))
-    of = "" if progress.trials_budget is None else f"/{progress.trials_budget}"
-    return f"{filled} {progress.trials}{of} trials".strip()
+    budget = progress.trials_budget
+    amount = _trials(progress.trials) if budget is None else f"{progress.trials}/{_trials(budget)}"
+    return f"{filled} {amount}".strip()
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
 
 
 def _share(progress: Progress) -> float | None:

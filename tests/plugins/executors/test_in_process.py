@@ -74,8 +74,9 @@ import os, sys
 from automl.api import start
 from automl.definition import parse_definition
 values = {
-    "name": "study", "space": "automl.testing.problems:FlatSpace", "task": "automl_fakes:NoData", "strategy": "random_search",
-    "evaluators": ["automl_fakes:Threads"], "budget": {"trials": 3}, "trackers": [], "execution": {"threads": 3},
+    "name": "study", "space": "automl.testing.problems:FlatSpace", "task": "automl_fakes:NoData",
+    "strategy": "random_search", "evaluators": ["automl_fakes:Threads"], "budget": {"trials": 3}, "trackers": [],
+    "execution": {"threads": 3},
 }
 was_imported = "torch" in sys.modules
 study = start(parse_definition(values), storage=sys.argv[1])

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from automl import ConfigurationError, Job, PluginError, Recipe, Slots
+from automl.api import start
 from automl.definition import ComponentSpec, parse_definition
 from automl.testing.executors import Bench, _job, _recipe
 from automl_plugins.executors.process_pool import ProcessPool
@@ -193,3 +194,22 @@ def test_workers_stuck_in_c_end_with_an_engine_that_is_killed_alone(tmp_path):
     for process in left:
         process.kill()
     assert len(gone) == 2
+
+
+@pytest.mark.slow
+def test_a_candidate_that_ends_its_worker_with_code_0_fails_and_the_study_goes_on(tmp_path):
+    definition = parse_definition(
+        {
+            "space": "automl_fakes:MlpSpace",
+            "task": "automl_fakes:NoData",
+            "strategy": "random_search",
+            "evaluators": [{"name": "automl_fakes:Trouble", "way": "exit0"}],
+            "budget": {"trials": 4},
+            "execution": {"executor": "process_pool"},
+            "trackers": [],
+        }
+    )
+    study = start(definition, storage=str(tmp_path / "automl.db"))
+    kinds = {(record.state, record.error_kind) for record in study.records}
+    assert kinds == {("completed", None), ("failed", "exited")}
+    assert study.state == "completed"

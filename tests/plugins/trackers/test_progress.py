@@ -61,6 +61,23 @@ def test_lines_say_done_budget_best_rate_time_left_and_failures(clock):
     assert "\x1b" not in stream.getvalue()
 
 
+def test_time_left_follows_the_trials_so_that_a_narrow_terminal_shows_it(clock):
+    display = ProgressDisplay(stream=io.StringIO(), clock=clock)
+    display.study_started(_Study, progress(0))
+    clock.now = 20.0
+    line = display.line(progress(4, trial(0, 0.5), budget=1000, failed=1))
+    assert line.index(" left") < 50
+    assert line.index("trials ") < line.index(" left") < line.index("best score")
+
+
+def test_one_trial_is_not_plural(clock):
+    stream = io.StringIO()
+    display = ProgressDisplay(stream=stream, clock=clock)
+    display.study_started(_Study, progress(1, budget=None))
+    assert "goes on after 1 trial (" in stream.getvalue()
+    assert display.line(progress(1, budget=None)) == "1 trial"
+
+
 def test_there_is_one_line_an_interval_and_a_last_one(clock):
     stream = io.StringIO()
     display = ProgressDisplay(ProgressOptions(interval=10), stream=stream, clock=clock)

@@ -1,0 +1,76 @@
+"""How many trials did what, in words, and what of a study's budget is spent."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from automl.cli._output import plural, seconds
+from automl.study import Study, StudyState
+
+_ERRORS = 2
+_ERROR_WIDTH = 120
+
+
+def count_text(study: Study) -> str:
+    """Return the trials by state: ``40 completed, 23 repeats``; empty if there are none."""
+    counts = study.store.counts(study.record.id)
+    states = ("completed", "failed", "rejected", "pruned", "running")
+    parts = [f"{counts[state]} {state}" for state in states if counts[state]]
+    known = counts["duplicates"] - counts["repeats"]
+    if known:
+        whose = "an earlier study" if known == 1 else "earlier studies"
+        parts.append(f"{known} of them answered by {whose} of this store")
+    repeats = [plural(counts["repeats"], "repeat")] if counts["repeats"] else []
+    return ("; " if known else ", ").join(filter(None, [", ".join(parts), *repeats]))
+
+
+def nothing_feasible(study: Study) -> str:
+    """Return why a study has no best architecture: what failed and how, and the constraints if there are any."""
+    records = [record for record in study.records if record.duplicate_of is None]
+    failed = [record for record in records if record.state == "failed"]
+    rejected = sum(record.state == "rejected" for record in records)
+    parts = []
+    if failed:
+        errors = Counter(_first_line(record.error) for record in failed).most_common()
+        shown = [f"{count}x: {error}" for error, count in errors[:_ERRORS]]
+        more = len(errors) - len(shown)
+        others = [f"and {plural(more, 'other error')}"] if more else []
+        parts.append(f"{len(failed)} failed ({'; '.join([*shown, *others])})")
+    if rejected:
+        parts.append(f"{rejected} rejected")
+    if study.goal.constraints and len(failed) < len(records):
+        parts.append(f"no trial completed within the constraints ({', '.join(map(str, study.goal.constraints))})")
+    return f"nothing feasible: {', '.join(parts) or 'no trial completed'}"
+
+
+def _first_line(error: str | None) -> str:
+    first = (error or "no error was recorded").splitlines()[0]
+    return first if len(first) <= _ERROR_WIDTH else first[: _ERROR_WIDTH - 1] + "…"
+
+
+def is_spent(study: Study, *, trials: int | None = None, time: float | None = None) -> bool:
+    """Return whether ``study`` is complete and its budget spent, with ``trials`` and ``time`` in place of its own."""
+    record = study.record
+    of_trials, of_time = trials or record.trials_budget, time or record.time_budget
+    has_trials = of_trials is None or study.spent < of_trials
+    has_time = of_time is None or record.elapsed < of_time
+    return study.state is StudyState.COMPLETED and not (has_trials and has_time)
+
+
+def budget_text(study: Study) -> str:
+    """Return what is spent of the budget: ``30 of 30 trials, 1 min 12 s of 5 min 00 s``."""
+    record = study.record
+    parts = [f"{study.spent} of {plural(record.trials_budget, 'trial')}" if record.trials_budget else ""]
+    parts.append(f"{seconds(record.elapsed)} of {seconds(record.time_budget)}" if record.time_budget else "")
+    return ", ".join(filter(None, parts)) or plural(study.spent, "trial")
+
+
+def larger_budget(study: Study) -> str:
+    """Return the flags that double what is spent of the budget."""
+    record = study.record
+    flags = []
+    if record.trials_budget is not None and study.spent >= record.trials_budget:
+        flags.append(f"--trials {2 * record.trials_budget}")
+    if record.time_budget is not None and record.elapsed >= record.time_budget:
+        flags.append(f"--time {2 * max(record.time_budget, record.elapsed):.3g}s")
+    return " ".join(flags)
