@@ -32,7 +32,7 @@ class EvaluatorSuite:
 
     def make(self) -> Evaluator:
         """Return the evaluator, with options that make it quick."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must say what it certifies: see the docstring of this method")
 
     def space(self) -> SearchSpace[Any]:
         """Return a space whose networks fit the task: by default small perceptrons."""

@@ -73,7 +73,7 @@ class ExecutorSuite:
     @classmethod
     def make(cls) -> Executor:
         """Return the executor. A class method, since one instance serves all tests."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{cls.__name__} must say what it certifies: see the docstring of this method")
 
     @classmethod
     def setup_class(cls) -> None:

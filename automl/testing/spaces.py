@@ -48,7 +48,7 @@ class SpaceSuite:
 
     def make(self) -> SearchSpace[Any]:
         """Return the space."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must say what it certifies: see the docstring of this method")
 
     def task(self) -> Task:
         """Return a task that networks of the space fit: by default 24 images of 8 x 8 pixels in 3 classes."""

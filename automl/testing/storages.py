@@ -44,7 +44,7 @@ class StorageSuite:
     @pytest.fixture
     def url(self) -> str:
         """URL of an empty database, to which several stores can connect."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must say what it certifies: see the docstring of this method")
 
     @pytest.fixture
     def connect(self, url: str) -> Iterator[Callable[[], Store]]:

@@ -125,7 +125,7 @@ class StrategySuite:
 
     def make(self, problem: Problem) -> Strategy:
         """Return a fresh strategy."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must say what it certifies: see the docstring of this method")
 
     @pytest.fixture(params=tuple(SPACES))
     def space(self, request: pytest.FixtureRequest) -> str:

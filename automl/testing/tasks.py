@@ -27,7 +27,7 @@ class TaskSuite:
 
     def make(self) -> Task:
         """Return a fresh instance of the task."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must say what it certifies: see the docstring of this method")
 
     def variants(self) -> Sequence[Task]:
         """Return the task with other options, each of which changes what a search sees (another seed of the split)."""

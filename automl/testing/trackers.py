@@ -23,7 +23,7 @@ class TrackerSuite:
 
     def make(self) -> Tracker:
         """Return a fresh tracker."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must say what it certifies: see the docstring of this method")
 
     @pytest.fixture
     def laboratory(self) -> Iterator[Laboratory]:
