@@ -25,7 +25,7 @@ def search(
     *,
     space: str = "nas_cell",
     strategy: str = "sep_crossover",
-    task: str = "digits",
+    task: str = "auto",
     evaluators: Sequence[str] = ("cost", "train"),
     trials: int | None = 50,
     seconds: float | None = None,
@@ -43,7 +43,7 @@ def search(
     Args:
         space: name of the search space, or ``package.module:Class``; likewise the other components.
         strategy: name of the search strategy.
-        task: name of the task.
+        task: name of the task; by default ``digits``, or ``none`` when no evaluator looks at a task.
         evaluators: names of the evaluators, cheap ones first.
         trials: budget in trials.
         seconds: budget in seconds.

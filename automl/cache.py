@@ -1,6 +1,6 @@
 """Cache keys: when are two evaluations the same, so that the store can answer the second.
 
-They are when the network is (canonical key), and so are the space, the task and the evaluators with their options and
+They are when the network is (canonical key; or the architecture itself, where an evaluator says so), and so are the space, the task and the evaluators with their options and
 versions (the file's digest, where a class has no version), the task's data, the constraints (which end a cascade
 early), the fidelity, the seed, torch's version and the kind of device.
 """
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from automl.architecture import Architecture
 from automl.definition import ComponentSpec, EvaluationSeeds
 from automl.environment import installed_version
+from automl.evaluator import Identity
 from automl.plugins import Kind, Registry, registry
 from automl.recipe import Recipe
 from automl.seeds import derive_seed
@@ -29,6 +31,7 @@ class CacheKeys:
     settings: str
     seeds: EvaluationSeeds
     study_seed: int
+    identity: Identity = "network"
 
     @classmethod
     def of(cls, recipe: Recipe, task: Task, device_kind: str, known: Registry | None = None) -> CacheKeys:
@@ -43,7 +46,10 @@ class CacheKeys:
             registration = found.find(kind, spec.name)
             origin = registration.version or _source_digest(component)
             parts.append([registration.target, origin, options.model_dump(mode="json")])
-        return cls(digest_of(json.dumps(parts, sort_keys=True)), definition.evaluation_seeds, definition.seed)
+        evaluators = [found.load("evaluator", spec.name) for spec in definition.evaluators]
+        identity: Identity = "network" if all(each.identity == "network" for each in evaluators) else "architecture"
+        settings = digest_of(json.dumps(parts, sort_keys=True))
+        return cls(settings, definition.evaluation_seeds, definition.seed, identity)
 
     def seed(self, number: int) -> int:
         """Return the evaluation seed of trial ``number``."""
@@ -51,9 +57,13 @@ class CacheKeys:
             return derive_seed(self.study_seed, "evaluation", number)
         return derive_seed(0 if self.seeds == "shared" else self.study_seed, "evaluation")
 
-    def key(self, canonical_key: str, fidelity: float | None, seed: int) -> str:
-        """Return the cache key of one evaluation: 32 hexadecimal digits."""
-        return digest_of(self.settings, canonical_key, repr(fidelity), str(seed))
+    def key(self, architecture: Architecture, canonical_key: str, fidelity: float | None, seed: int) -> str:
+        """Return the cache key of one evaluation: 32 hexadecimal digits.
+
+        It stands for the network (``canonical_key``) unless an evaluator's results are the architecture's own.
+        """
+        whose = canonical_key if self.identity == "network" else str(architecture)
+        return digest_of(self.settings, whose, repr(fidelity), str(seed))
 
 
 def _source_digest(component: type[Any]) -> str:

@@ -94,6 +94,15 @@ class Cascade:
         self.goal = goal
         self.timeout = timeout
 
+    @property
+    def needs_task(self) -> bool:
+        """Whether any stage looks at the task."""
+        return any(stage.evaluator.needs_task for stage in self.stages)
+
+    def simulated_time(self) -> str | None:
+        """Return the name of the metric that holds simulated seconds, if a stage reports one."""
+        return next((metric.name for metric in self.declared().values() if metric.is_simulated_time), None)
+
     def declared(self) -> dict[str, Metric]:
         """Return the metrics that the stages declare, by name, in order."""
         return {metric.name: metric for stage in self.stages for metric in stage.evaluator.metrics(self.task)}

@@ -45,7 +45,8 @@ class Budget(_Part):
     trials: Annotated[int, Field(ge=1, strict=True)] | None = None
     """Trials; repeats of the study's own trials are free unless `count_duplicates`."""
     time: Annotated[float, Field(gt=0, strict=True)] | None = None
-    """Seconds of searching, added up over interruptions; what is running then is finished."""
+    """Seconds of searching, added up over interruptions; what is running then is finished. Where an evaluator reports
+    the time that a benchmark table simulates, that time is counted instead of the clock's."""
 
 
 class Execution(_Part):
@@ -86,7 +87,8 @@ class StudyDefinition(_Part):
     """Name under which trackers group studies (the MLflow experiment)."""
     space: ComponentSpec = ComponentSpec(name="nas_cell")
     strategy: ComponentSpec = ComponentSpec(name="sep_crossover")
-    task: ComponentSpec = ComponentSpec(name="digits")
+    task: ComponentSpec = ComponentSpec(name="auto")
+    """By default `auto`: `digits`, or `none`, which has no data, when no evaluator looks at a task."""
     evaluators: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)] = (
         ComponentSpec(name="cost"),
         ComponentSpec(name="train"),

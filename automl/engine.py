@@ -181,6 +181,9 @@ class Engine:
     def _may_ask(self) -> bool:
         if self._end or self._stopper.is_requested() or not self._ledger.has_budget():
             return False
+        if self._ledger.is_stuck:
+            self._end = StudyState.EXHAUSTED
+            return False
         if self._is_ordered:
             return self._ledger.open_count < self._definition.execution.workers
         return len(self._running) + len(self._queue) < self._capacity and self._ledger.open_count < 2 * self._capacity
@@ -220,7 +223,7 @@ class Engine:
             state=TrialState.RUNNING,
             architecture=architecture.to_json(),
             canonical_key=canonical_key,
-            cache_key=keys.key(canonical_key, proposal.fidelity, seed),
+            cache_key=keys.key(architecture, canonical_key, proposal.fidelity, seed),
             fidelity=proposal.fidelity,
             seed=seed,
             note=dict(proposal.note),
@@ -269,6 +272,8 @@ class Engine:
         if self._stopper.is_requested():
             self._ledger.give_back()
             return StudyState.INTERRUPTED, "interrupted"
+        if self._end is StudyState.EXHAUSTED and self._ledger.is_stuck:
+            return StudyState.EXHAUSTED, "no simulated time has passed for a long while; give a budget in trials too"
         if self._end is StudyState.EXHAUSTED:
             return StudyState.EXHAUSTED, "nothing new to propose: every architecture within reach has been tried"
         if self._end is StudyState.COMPLETED:

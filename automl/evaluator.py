@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Direction = Literal["max", "min"]
+Identity = Literal["network", "architecture"]
 Report = Callable[[int, Mapping[str, float]], None]
 
 
@@ -31,6 +32,9 @@ class Metric:
     doc: str = ""
     is_measured: bool = False
     """Whether it is a clock or memory reading, which differs from run to run."""
+    is_simulated_time: bool = False
+    """Whether it is the seconds that a benchmark table says the evaluation would have taken: a budget in seconds then
+    counts these instead of the clock's."""
 
 
 class Candidate:
@@ -103,6 +107,11 @@ class Evaluator(Component, ABC):
 
     kind: ClassVar[str] = "evaluator"
     Options: ClassVar[type[BaseOptions]] = EvaluatorOptions
+    identity: ClassVar[Identity] = "network"
+    """Whose results they are: the ``network``'s, so that an architecture with the same canonical key has them too, or
+    the ``architecture``'s own, as in benchmark tables, which list isomorphic cells with a training each."""
+    needs_task: ClassVar[bool] = True
+    """Whether it looks at the task; a study of evaluators that do not is given the task ``none``, which has no data."""
 
     @abstractmethod
     def metrics(self, task: Task) -> tuple[Metric, ...]:

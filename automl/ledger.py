@@ -19,6 +19,8 @@ from automl.study import best_of
 from automl.tracker import Progress
 from automl.trial import Trial, TrialState
 
+TIMELESS = 1_000
+
 Reports = Mapping[int, Mapping[str, float]]
 
 
@@ -34,12 +36,15 @@ class Ledger:
         *,
         is_ordered: bool,
         count_duplicates: bool,
+        simulated_time: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._lease, self._study, self._goal = store, lease, study, goal
         self._is_ordered, self._count_duplicates = is_ordered, count_duplicates
+        self._simulated_time, self._simulated, self._timeless = simulated_time, study.elapsed, 0
         self._clock = clock
-        self._began = self._booked = clock()
+        self._began = clock()
+        self._booked = self._began if simulated_time is None else study.elapsed
         self._open: dict[int, TrialRecord] = {}
         self._ready: dict[int, None] = {}
         self._waiting: dict[int, list[int]] = {}
@@ -67,13 +72,20 @@ class Ledger:
         return record.trial(self._goal) if record else None
 
     def elapsed(self) -> float:
-        """Return the seconds that the study has been worked on, over all its engines."""
+        """Return the seconds spent: simulated by an evaluator, or else worked on the study, over all its engines."""
+        if self._simulated_time is not None:
+            return self._simulated
         return self._study.elapsed + self._clock() - self._began
 
     def has_budget(self) -> bool:
         """Say whether another trial may be asked for."""
         trials, seconds = self._study.trials_budget, self._study.time_budget
         return (trials is None or self.counted < trials) and (seconds is None or self.elapsed() < seconds)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether simulated time alone would end the study and has long stood still, as when every trial fails."""
+        return self._study.trials_budget is None and self._timeless >= TIMELESS
 
     def progress(self) -> Progress:
         """Return where the study stands."""
@@ -88,6 +100,7 @@ class Ledger:
 
     def restore(self) -> Iterator[Trial]:
         """Yield the told trials in the told order; afterwards the open ones are on the books too."""
+        self._simulated = 0.0
         for record in self._store.told(self._study.id):
             self._count(record)
             yield self._learnt(record)
@@ -215,15 +228,25 @@ class Ledger:
             self._counts[record.state] += 1
         if record.duplicate_of is not None or record.is_cached:
             self._counts["duplicates"] += 1
+        self._simulate(record)
         if trial.is_feasible:
             self._best = best_of([*self._best, trial], self._goal)
         return trial
+
+    def _simulate(self, record: TrialRecord) -> None:
+        """Book the time that a told trial would have taken, and count those in a row that say none."""
+        if self._simulated_time is None or (record.duplicate_of is not None and not self._count_duplicates):
+            return
+        seconds = record.metrics.get(self._simulated_time, 0.0)
+        self._timeless = 0 if seconds > 0 else self._timeless + 1
+        self._simulated += max(seconds, 0.0)
 
     def _next_revision(self) -> int:
         self._revision += 1
         return self._revision
 
     def _book_time(self) -> float:
-        now = self._clock()
+        """Return the seconds, of the kind that the budget counts, since this was last called."""
+        now = self._clock() if self._simulated_time is None else self._simulated
         spent, self._booked = now - self._booked, now
         return spent

@@ -14,6 +14,8 @@ from automl.options import parse_options
 from automl.plugins import Kind, Registry, load_target, registry
 from automl.strategy import Problem, Strategy
 
+AUTO_TASK = "auto"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -26,6 +28,7 @@ class Recipe:
     def of(cls, definition: StudyDefinition, known: Registry | None = None) -> Recipe:
         """Resolve every component that ``definition`` names; raises `ConfigurationError` or `PluginError`."""
         found = known or registry()
+        definition = with_task(definition, found)
         targets = {}
         for kind, spec in _specs(definition):
             found.load(kind, spec.name)
@@ -84,6 +87,16 @@ class Recipe:
         problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed)
         strategy: Strategy = component(problem, options)
         return strategy
+
+
+def with_task(definition: StudyDefinition, known: Registry | None = None) -> StudyDefinition:
+    """Return ``definition`` with the task that ``auto`` stands for."""
+    if definition.task.name != AUTO_TASK:
+        return definition
+    found = known or registry()
+    is_needed = any(found.load("evaluator", spec.name).needs_task for spec in definition.evaluators)
+    task = ComponentSpec(name="digits" if is_needed else "none", options=definition.task.options)
+    return definition.model_copy(update={"task": task})
 
 
 def _specs(definition: StudyDefinition) -> list[tuple[Kind, ComponentSpec]]:

@@ -54,14 +54,16 @@ def prepare(definition: StudyDefinition) -> Prepared:
     """Find, build and check every component; raises `ConfigurationError` or `PluginError`, with nothing written."""
     recipe = Recipe.of(definition)
     cascade = recipe.cascade()
-    cascade.space.check(cascade.task)
+    if cascade.needs_task:
+        cascade.space.check(cascade.task)
     recipe.strategy(cascade)
     _executor(definition.execution).check(slots_of(definition.execution))
     trackers = []
     for spec in definition.trackers:
         component, options = recipe.component("tracker", spec)
         trackers.append(component(options))
-    cascade.task.split("train")
+    if cascade.needs_task:
+        cascade.task.split("train")
     return Prepared(recipe, cascade, tuple(trackers))
 
 
@@ -85,6 +87,7 @@ def run(
         prepared.cascade.goal,
         is_ordered=study.definition.execution.deterministic,
         count_duplicates=definition.count_duplicates,
+        simulated_time=prepared.cascade.simulated_time(),
     )
     stop = stopper or Stopper()
     watchers = Watchers([*extra_trackers, *prepared.trackers])

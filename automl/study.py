@@ -87,9 +87,8 @@ class Study:
     def top(self, count: int) -> list[Trial]:
         """Return the ``count`` best feasible, distinct trials: the Pareto front first, then by the first objective."""
         front = self.best
-        rest = sorted(_distinct(self.trials), key=lambda trial: trial.rank)
         chosen = {trial.number for trial in front}
-        return [*front, *(trial for trial in rest if trial.number not in chosen)][:count]
+        return [*front, *(trial for trial in _distinct(self.trials) if trial.number not in chosen)][:count]
 
     def trial(self, number: int) -> Trial:
         """Return one trial; raises `UsageError` when there is none of that number."""
@@ -133,23 +132,29 @@ class Study:
 def best_of(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
     """Return the best feasible trial, or with several objectives the Pareto front, sorted by the first objective.
 
-    Of equal architectures the earliest is kept.
+    Of equal architectures the best result is kept, and of equal results the earliest.
     """
-    feasible = list(_distinct(trials))
+    feasible = [trial for trial in trials if trial.is_feasible and trial.duplicate_of is None]
     if not feasible:
         return []
     if len(goal.objectives) == 1:
-        return [min(feasible, key=lambda trial: (trial.rank, trial.number))]
-    front = [feasible[i] for i in pareto_front([trial.losses for trial in feasible])]
-    return sorted(front, key=lambda trial: (trial.losses, trial.number))
+        return [min(feasible, key=_order)]
+    different = {(trial.key, trial.fidelity, trial.losses): trial for trial in sorted(feasible, key=_order, reverse=True)}
+    kept = list(different.values())
+    return sorted([kept[i] for i in pareto_front([trial.losses for trial in kept])], key=_order)
 
 
-def _distinct(trials: Sequence[Trial]) -> Iterator[Trial]:
-    seen: set[tuple[str, float | None]] = set()
-    for trial in trials:
-        if trial.is_feasible and trial.duplicate_of is None and (trial.key, trial.fidelity) not in seen:
-            seen.add((trial.key, trial.fidelity))
-            yield trial
+def _distinct(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the feasible trials, best first, each network once."""
+    feasible = sorted((trial for trial in trials if trial.is_feasible and trial.duplicate_of is None), key=_order)
+    first: dict[tuple[str, float | None], Trial] = {}
+    for trial in feasible:
+        first.setdefault((trial.key, trial.fidelity), trial)
+    return list(first.values())
+
+
+def _order(trial: Trial) -> tuple[tuple[float, ...], int]:
+    return trial.rank, trial.number
 
 
 def _best_json(trial: Trial) -> dict[str, Any]:

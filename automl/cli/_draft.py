@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from automl.definition import DefinitionError, StudyDefinition, parse_definition
 from automl.errors import AutomlError, ConfigurationError, UsageError, unknown_name
 from automl.options import OptionError, parse_options
 from automl.plugins import Kind, registry
+from automl.recipe import AUTO_TASK, with_task
 from automl.runner import Prepared, prepare
 from automl.studyfile import KeyPath, StudyFile
 
@@ -84,6 +86,7 @@ def draft_of(file: StudyFile | None, flags: Flags) -> Draft:
     for kind in ("space", "strategy", "task"):
         _put_component(draft, kind, getattr(flags, kind))
     _put_evaluators(draft, flags.evaluators)
+    _put_task(draft)
     _put_trackers(draft, flags)
     for text in flags.settings:
         _put_setting(draft, text)
@@ -123,6 +126,12 @@ def _put_evaluators(draft: Draft, names: Sequence[str]) -> None:
         specs = [known.get(name, {"name": name, "options": {}}) for name in names]
         draft.sources.update({("evaluators", place): f"--evaluator {name}" for place, name in enumerate(names)})
     draft.values["evaluators"] = specs
+
+
+def _put_task(draft: Draft) -> None:
+    """Put the task that ``auto`` stands for, so that ``--set`` can name it; leave evaluators that are wrong for later."""
+    with contextlib.suppress(AutomlError):
+        draft.values["task"] = with_task(parse_definition(draft.values)).task.model_dump()
 
 
 def _put_trackers(draft: Draft, flags: Flags) -> None:
@@ -195,6 +204,8 @@ def toml_value(text: str) -> Any:
 def _check_components(draft: Draft, definition: StudyDefinition) -> None:
     """Find every component and parse its options, so that a mistake is placed exactly."""
     for path, kind, spec in _places(dict(definition)):
+        if kind == "task" and spec.name == AUTO_TASK:
+            continue
         try:
             component = registry().load(kind, spec.name)
         except ConfigurationError as error:

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,28 @@ class Seeded(Evaluator):
 
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         return {"score": float(np.random.Generator(np.random.PCG64(context.seed)).random())}
+
+
+class Table(Evaluator):
+    """Answers by the encoding, as a benchmark table does, and says how long a training would have taken."""
+
+    identity = "architecture"
+    needs_task = False
+
+    class Options(EvaluatorOptions):
+        """Options."""
+
+        seconds: float = 10.0
+        """Simulated seconds of each evaluation."""
+
+    options: Options
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return Metric("score", "max"), Metric("train_time", "min", "s", is_simulated_time=True)
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        number = zlib.crc32(str(candidate.architecture).encode())
+        return {"score": number % 100_003 / 100_003, "train_time": self.options.seconds}
 
 
 class Trouble(Evaluator):
