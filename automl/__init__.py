@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any
 from automl.version import __version__
 
 if TYPE_CHECKING:
+    from automl.analysis import Analysis, AnalysisTable, Findings, ReportProgress, make_component
     from automl.api import load_study, resume, search
     from automl.architecture import Architecture
     from automl.cascade import Cascade, Job, OnReport, Outcome
+    from automl.comparison.api import compare
+    from automl.comparison.comparison import Comparison, load_comparison
+    from automl.comparison.files import write_files
+    from automl.comparison.report import ComparisonReport
     from automl.conditions import Condition
+    from automl.crossover_drawing import draw_crossover
+    from automl.data import DataError, DataFile, DataSource, data_folder, find_data
     from automl.decisions import (
         Categorical,
         Chooser,
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
         Subset,
         Value,
     )
-    from automl.definition import StudyDefinition
+    from automl.definition import ComponentSpec, StudyDefinition
     from automl.drawing import draw
     from automl.errors import (
         AutomlError,
@@ -46,7 +53,7 @@ if TYPE_CHECKING:
     from automl.executor import Executor, Slots
     from automl.graphs.canonical import canonical_key
     from automl.graphs.edit_distance import EditCosts, edit_distance
-    from automl.graphs.edit_path import EditPath, random_topological_order
+    from automl.graphs.edit_path import EditPath, random_topological_order, sample_jointly
     from automl.hooks import Register, hookimpl
     from automl.objectives import Goal, Objective, dominates, pareto_front
     from automl.options import BaseOptions, Component
@@ -57,15 +64,23 @@ if TYPE_CHECKING:
     from automl.storage.records import TrialRecord
     from automl.strategy import Problem, Proposal, Strategy
     from automl.study import Study
+    from automl.tables import Column, NotInTable, Table, TableEvaluator, load_table, write_table
     from automl.task import Split, SplitName, Task, TaskKind, TensorSplit, digest_of
     from automl.tracker import Progress, Tracker
     from automl.trial import Trial, TrialState
 
 _HOMES = {
+    "analysis": ("Analysis", "AnalysisTable", "Findings", "ReportProgress", "make_component"),
     "api": ("load_study", "resume", "search"),
     "architecture": ("Architecture",),
     "cascade": ("Cascade", "Job", "OnReport", "Outcome"),
+    "comparison.api": ("compare",),
+    "comparison.comparison": ("Comparison", "load_comparison"),
+    "comparison.files": ("write_files",),
+    "comparison.report": ("ComparisonReport",),
     "conditions": ("Condition",),
+    "crossover_drawing": ("draw_crossover",),
+    "data": ("DataError", "DataFile", "DataSource", "data_folder", "find_data"),
     "decisions": (
         "Categorical",
         "Chooser",
@@ -80,7 +95,7 @@ _HOMES = {
         "Subset",
         "Value",
     ),
-    "definition": ("StudyDefinition",),
+    "definition": ("ComponentSpec", "StudyDefinition"),
     "drawing": ("draw",),
     "errors": (
         "AutomlError",
@@ -96,7 +111,7 @@ _HOMES = {
     "executor": ("Executor", "Slots"),
     "graphs.canonical": ("canonical_key",),
     "graphs.edit_distance": ("EditCosts", "edit_distance"),
-    "graphs.edit_path": ("EditPath", "random_topological_order"),
+    "graphs.edit_path": ("EditPath", "random_topological_order", "sample_jointly"),
     "hooks": ("Register", "hookimpl"),
     "objectives": ("Goal", "Objective", "dominates", "pareto_front"),
     "options": ("BaseOptions", "Component"),
@@ -107,6 +122,7 @@ _HOMES = {
     "storage.records": ("TrialRecord",),
     "strategy": ("Problem", "Proposal", "Strategy"),
     "study": ("Study",),
+    "tables": ("Column", "NotInTable", "Table", "TableEvaluator", "load_table", "write_table"),
     "task": ("Split", "SplitName", "Task", "TaskKind", "TensorSplit", "digest_of"),
     "tracker": ("Progress", "Tracker"),
     "trial": ("Trial", "TrialState"),
@@ -114,6 +130,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Analysis",
+    "AnalysisTable",
     "Architecture",
     "AutomlError",
     "BaseOptions",
@@ -121,10 +139,17 @@ __all__ = [
     "Cascade",
     "Categorical",
     "Chooser",
+    "Column",
+    "Comparison",
+    "ComparisonReport",
     "Component",
+    "ComponentSpec",
     "Condition",
     "ConfigurationError",
     "Context",
+    "DataError",
+    "DataFile",
+    "DataSource",
     "Decision",
     "EditCosts",
     "EditPath",
@@ -132,6 +157,7 @@ __all__ = [
     "Evaluator",
     "EvaluatorOptions",
     "Executor",
+    "Findings",
     "Goal",
     "GraphSpace",
     "Index",
@@ -139,6 +165,7 @@ __all__ = [
     "InvalidArchitecture",
     "Job",
     "Metric",
+    "NotInTable",
     "Objective",
     "OnReport",
     "Outcome",
@@ -153,6 +180,7 @@ __all__ = [
     "RecordingChooser",
     "Register",
     "ReplayChooser",
+    "ReportProgress",
     "SearchSpace",
     "Slots",
     "Split",
@@ -162,6 +190,8 @@ __all__ = [
     "Study",
     "StudyDefinition",
     "Subset",
+    "Table",
+    "TableEvaluator",
     "Task",
     "TaskError",
     "TaskKind",
@@ -174,19 +204,29 @@ __all__ = [
     "Value",
     "__version__",
     "canonical_key",
+    "compare",
+    "data_folder",
     "derive_rng",
     "derive_seed",
     "digest_of",
     "dominates",
     "draw",
+    "draw_crossover",
     "edit_distance",
+    "find_data",
     "hookimpl",
     "isolated",
+    "load_comparison",
     "load_study",
+    "load_table",
+    "make_component",
     "pareto_front",
     "random_topological_order",
     "resume",
+    "sample_jointly",
     "search",
+    "write_files",
+    "write_table",
 ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from automl.definition import ComponentSpec, StudyDefinition, parse_definition
 from automl.engine import Stopper
-from automl.environment import component_versions, environment
-from automl.errors import ConfigurationError, UsageError
+from automl.environment import check_unchanged, component_versions, environment
+from automl.errors import UsageError
 from automl.runner import Prepared, prepare, run
 from automl.storage.database import Durability
 from automl.storage.store import Store
@@ -32,6 +32,7 @@ def search(
     seed: int = 0,
     objectives: Sequence[str] = (),
     constraints: Sequence[str] = (),
+    reference: Mapping[str, float] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     execution: Mapping[str, Any] | None = None,
     study: str | None = None,
@@ -50,6 +51,7 @@ def search(
         seed: seed of every proposal.
         objectives: as ``val_accuracy:max``; by default what the last evaluator reports first.
         constraints: as ``params <= 5e5``.
+        reference: the worst value of each of several objectives that counts in the hypervolume, by metric.
         options: options by component name (or ``space``, ``strategy``, ``task``): ``{"train": {"epochs": 3}}``.
         execution: settings of `automl.definition.Execution`: ``{"workers": 2, "timeout": 60, "deterministic": True}``.
         study: name of the study; a new one by default.
@@ -70,6 +72,7 @@ def search(
         "trackers": tuple(_spec(chosen, "", name) for name in trackers),
         "objectives": tuple(objectives),
         "constraints": tuple(constraints),
+        "reference": None if reference is None else dict(reference),
         "budget": {"trials": trials, "time": seconds},
         "execution": dict(execution or {}),
         "seed": seed,
@@ -121,7 +124,7 @@ def create(prepared: Prepared, store: Store) -> Study:
     store.create_study(
         name,
         definition.model_copy(update={"name": name}).model_dump(mode="json"),
-        components=component_versions(definition, prepared.cascade.task),
+        components=component_versions(definition, prepared.cascade),
         environment=environment(),
         trials_budget=definition.budget.trials,
         time_budget=definition.budget.time,
@@ -146,24 +149,11 @@ def go_on(
         definition = parse_definition({**definition.model_dump(mode="json"), "execution": merged})
     kept = tuple(spec for spec in definition.trackers if spec.name not in without_trackers)
     prepared = prepare(definition.model_copy(update={"trackers": kept}))
-    _check_unchanged(study, component_versions(definition, prepared.cascade.task))
+    check_unchanged(study.name, study.record.components, component_versions(definition, prepared.cascade))
     if trials is not None or seconds is not None:
         _extend(study, trials, seconds)
     run(study, prepared, extra_trackers=extra_trackers, stopper=stopper)
     return study
-
-
-def _check_unchanged(study: Study, now: Mapping[str, Any]) -> None:
-    """Refuse to go on with other data; warn when a component has another version than it had."""
-    for name, was in study.record.components.items():
-        found = now.get(name, was)
-        if found.get("digest") != was.get("digest"):
-            raise ConfigurationError(
-                f"the data of {name} have changed since study {study.name!r} began, so that results could not be "
-                "compared; restore them, or start a new study"
-            )
-        if found["version"] != was["version"]:
-            log.warning("%s was version %s when the study began, and is %s now", name, was["version"], found["version"])
 
 
 def _extend(study: Study, trials: int | None, seconds: float | None) -> None:

@@ -46,7 +46,8 @@ class CacheKeys:
             registration = found.find(kind, spec.name)
             origin = registration.version or _source_digest(component)
             parts.append([registration.target, origin, options.model_dump(mode="json")])
-        evaluators = [found.load("evaluator", spec.name) for spec in definition.evaluators]
+        evaluators = [stage.evaluator for stage in recipe.cascade().stages]
+        parts.append([each.digest() for each in evaluators])
         identity: Identity = "network" if all(each.identity == "network" for each in evaluators) else "architecture"
         settings = digest_of(json.dumps(parts, sort_keys=True))
         return cls(settings, definition.evaluation_seeds, definition.seed, identity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -97,6 +98,9 @@ class StudyDefinition(_Part):
     """As `val_accuracy:max`; by default what the last evaluator reports first."""
     constraints: tuple[str, ...] = ()
     """As `params <= 5e5`; a candidate that violates one is rejected as soon as the metric is known."""
+    reference: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = None
+    """The worst value of each objective that counts in the hypervolume, in the metric's own unit; without it none is
+    reported."""
     budget: Budget = Budget(trials=50)
     execution: Execution = Execution()
     trackers: tuple[ComponentSpec, ...] = (ComponentSpec(name="mlflow"),)
@@ -122,14 +126,17 @@ class StudyDefinition(_Part):
             _checked(Objective.parse, text)
         for text in self.constraints:
             _checked(Condition.parse, text)
+        if self.reference is not None:
+            _check_reference(self.reference, [Objective.parse(text).metric for text in self.objectives])
         return self
 
     def goal(self, default_objective: str) -> Goal:
         """Return the parsed objectives and constraints."""
-        objectives = self.objectives or (default_objective,)
+        objectives = tuple(Objective.parse(text) for text in self.objectives or (default_objective,))
         return Goal(
-            tuple(Objective.parse(text) for text in objectives),
+            objectives,
             tuple(Condition.parse(text) for text in self.constraints),
+            tuple(self.reference[objective.metric] for objective in objectives) if self.reference else (),
         )
 
 
@@ -162,6 +169,17 @@ def _explain(error: Any, path: tuple[str | int, ...]) -> str:
     if not where:
         return message
     return f"`{where}`: {message[0].lower()}{message[1:]}, but got {error['input']!r}"
+
+
+def _check_reference(reference: Mapping[str, float], metrics: Sequence[str]) -> None:
+    """Raise `ValueError` unless the reference point has a value for each of several objectives, and no other."""
+    if len(metrics) < 2:
+        raise ValueError(
+            "`reference` is for several objectives; name at least two, as `val_accuracy:max`, or remove it"
+        )
+    if sorted(reference) != sorted(metrics):
+        found = ", ".join(reference) or "nothing"
+        raise ValueError(f"`reference` needs one value for each of {', '.join(metrics)}, but names {found}")
 
 
 def _checked(parse: Any, text: str) -> None:

@@ -255,7 +255,19 @@ def _extent(layout: _Layout) -> tuple[float, float, float, float]:
 # Ink.
 
 
-def _draw_box(axes: Axes, box: _Box, centre: Point) -> None:
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """How an outline or an edge is drawn; ``dashes`` is a line style of Matplotlib."""
+
+    colour: str
+    width: float
+    dashes: Any = "-"
+
+
+_OUTLINE, _ARROW = _Pen(_INK, 0.9), _Pen(_EDGE, 1.1)
+
+
+def _draw_box(axes: Axes, box: _Box, centre: Point, pen: _Pen = _OUTLINE) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     x, y = centre[0] - box.width / 2, centre[1] - box.height / 2
@@ -263,14 +275,22 @@ def _draw_box(axes: Axes, box: _Box, centre: Point) -> None:
     style = f"round,pad=0,rounding_size={rounding}"
     axes.add_patch(
         FancyBboxPatch(
-            (x, y), box.width, box.height, style, facecolor=box.colour, edgecolor=_INK, linewidth=0.9, zorder=3
+            (x, y),
+            box.width,
+            box.height,
+            style,
+            facecolor=box.colour,
+            edgecolor=pen.colour,
+            linewidth=pen.width,
+            linestyle=pen.dashes,
+            zorder=3,
         )
     )
     slant: Literal["italic", "normal"] = "italic" if box.is_terminal else "normal"
     axes.text(*centre, "\n".join(box.lines), ha="center", va="center", fontsize=9, style=slant, color=_INK, zorder=4)
 
 
-def _draw_edge(axes: Axes, layout: _Layout, path: Sequence[Node], label: str) -> None:
+def _draw_edge(axes: Axes, layout: _Layout, path: Sequence[Node], label: str, pen: _Pen = _ARROW) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
@@ -283,7 +303,15 @@ def _draw_edge(axes: Axes, layout: _Layout, path: Sequence[Node], label: str) ->
         codes += [Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO]
     outline = Path(corners[:-1], codes[:-1])
     axes.add_patch(
-        FancyArrowPatch(path=outline, arrowstyle="-|>", mutation_scale=9, color=_EDGE, linewidth=1.1, zorder=1)
+        FancyArrowPatch(
+            path=outline,
+            arrowstyle="-|>",
+            mutation_scale=9,
+            color=pen.colour,
+            linewidth=pen.width,
+            linestyle=pen.dashes,
+            zorder=1,
+        )
     )
     if label:
         style = {"facecolor": layout.colours[label], "edgecolor": "white", "boxstyle": "round,pad=0.2"}

@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from automl.cache import CacheKeys
@@ -32,6 +33,7 @@ from automl.trial import Trial, TrialState
 GRACE_SECONDS = 5.0
 
 _POLL_SECONDS = 0.25
+_KEYS = 4_096
 
 log = logging.getLogger("automl")
 
@@ -104,6 +106,7 @@ class Engine:
         self._stopper = stopper
         self._artifacts = artifacts
         self._is_ordered = self._definition.execution.deterministic
+        self._key = lru_cache(_KEYS)(cascade.space.key)  # most proposals of a small space are repeats
         self._queue: deque[Job] = deque()
         self._running: set[int] = set()
         self._reports: dict[int, dict[int, dict[str, float]]] = {}
@@ -191,7 +194,8 @@ class Engine:
     def _ask(self, number: int) -> Proposal | None:
         """Return the next proposal; ``None`` ends the study if nothing is pending."""
         seed, pending, space = self._definition.seed, self._ledger.pending, self._cascade.space
-        proposal = isolated(lambda: self._strategy.ask(derive_rng(seed, "ask", number), pending))
+        with self._ledger.timing_strategy():
+            proposal = isolated(lambda: self._strategy.ask(derive_rng(seed, "ask", number), pending))
         rng = derive_rng(seed, "novelty", number)
         if isinstance(proposal, InvalidArchitecture):
             # As when nothing within reach can be changed; in a space that is tried up this leads to its end.
@@ -210,10 +214,10 @@ class Engine:
         return proposal
 
     def _new_record(self, number: int, proposal: Proposal) -> TrialRecord:
-        space, keys = self._cascade.space, self._cache_keys
+        keys = self._cache_keys
         try:
-            architecture = space.validate(proposal.architecture)
-            canonical_key = space.key(architecture)
+            architecture = self._cascade.space.validate(proposal.architecture)
+            canonical_key = self._key(architecture)
         except InvalidArchitecture as invalid:
             raise self._strategy_error("proposed what is no member of the space", invalid) from invalid
         seed = keys.seed(number)
@@ -255,7 +259,8 @@ class Engine:
         self._watchers.each(lambda tracker: tracker.trial_finished(trial, progress))
 
     def _learn(self, trial: Trial) -> None:
-        failure = isolated(lambda: self._strategy.tell(trial))
+        with self._ledger.timing_strategy():
+            failure = isolated(lambda: self._strategy.tell(trial))
         if isinstance(failure, Exception):
             raise self._strategy_error(f"failed to learn of trial {trial.number}", failure) from failure
 

@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOTHING_FEASIBLE = 3
     CONFIGURATION = 4
+    NOT_AS_EXPECTED = 5
     INTERRUPTED = 130
 
 

@@ -113,6 +113,13 @@ class Evaluator(Component, ABC):
     needs_task: ClassVar[bool] = True
     """Whether it looks at the task; a study of evaluators that do not is given the task ``none``, which has no data."""
 
+    def check(self, space: SearchSpace[Any]) -> None:
+        """Raise `ConfigurationError` when no architecture of ``space`` can be evaluated; asked before a study starts."""
+
+    def digest(self) -> str:
+        """Return a hash of the files that results depend on beside the task, as of a table; empty without any."""
+        return ""
+
     @abstractmethod
     def metrics(self, task: Task) -> tuple[Metric, ...]:
         """Return what `evaluate` reports on ``task``; the first is what a study optimises by default."""

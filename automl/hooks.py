@@ -56,3 +56,11 @@ class Hooks:
     @hookspec
     def register_trackers(self, register: Register) -> None:
         """Register trackers (`automl.Tracker`), which follow a study through its life."""
+
+    @hookspec
+    def register_data(self, register: Register) -> None:
+        """Register data sources (`automl.DataSource`): benchmark tables and data sets that live outside the package."""
+
+    @hookspec
+    def register_analyses(self, register: Register) -> None:
+        """Register analyses (`automl.Analysis`): computations without trials that reproduce published figures."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,7 @@ class Ledger:
         self._simulated_time, self._simulated, self._timeless = simulated_time, study.elapsed, 0
         self._clock = clock
         self._began = clock()
+        self._strategy_seconds = 0.0
         self._booked = self._began if simulated_time is None else study.elapsed
         self._open: dict[int, TrialRecord] = {}
         self._ready: dict[int, None] = {}
@@ -104,6 +106,7 @@ class Ledger:
         for record in self._store.told(self._study.id):
             self._count(record)
             yield self._learnt(record)
+        self._strategy_seconds = 0.0  # learning it all again is no new cost
         for record in self._store.untold(self._study.id):
             self._count(record)
             self._enter(record)
@@ -124,19 +127,18 @@ class Ledger:
 
         The result of another study answers only if it has every objective of this one.
         """
-        found = self._store.answer(self._study.id, record.cache_key)
-        if found is None:
+        source = self._store.answer(self._study.id, record.cache_key)
+        if source is None:
             return record
-        source, is_own = found
-        if not is_own and source.state == TrialState.COMPLETED and float("inf") in self._goal.losses(source.metrics):
+        if not source.is_own and source.state == TrialState.COMPLETED and float("inf") in self._goal.losses(source.metrics):
             return record
-        if is_own:
+        if source.is_own:
             record = replace(record, duplicate_of=source.number if source.duplicate_of is None else source.duplicate_of)
         if source.state == TrialState.RUNNING:
             return record
         return replace(
             record,
-            is_cached=not is_own,
+            is_cached=not source.is_own,
             state=source.state,
             metrics=source.metrics,
             error=source.error,
@@ -191,6 +193,13 @@ class Ledger:
         del self._ready[number]
         return self._learnt(self._open.pop(number))
 
+    @contextmanager
+    def timing_strategy(self) -> Iterator[None]:
+        """Book what runs inside as the strategy's own time."""
+        began = self._clock()
+        yield
+        self._strategy_seconds += self._clock() - began
+
     def give_back(self) -> None:
         """Book what running trials lose by an interruption on purpose: nothing; the attempt does not count."""
         for record in self.unfinished():
@@ -200,6 +209,7 @@ class Ledger:
     def close(self, state: str, reason: str | None) -> None:
         """Commit the final state and the time spent, and release the lease."""
         self._store.set_state(self._lease, state, reason)
+        self._store.add_ask_seconds(self._lease, self._strategy_seconds)
         self._store.release(self._lease, self._book_time())
 
     def _enter(self, record: TrialRecord) -> None:

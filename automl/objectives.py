@@ -44,10 +44,21 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The objectives and constraints of a study."""
+    """The objectives and constraints of a study.
+
+    ``reference`` is the point within which hypervolume is measured, one value per objective in the metric's own unit;
+    empty when none was declared.
+    """
 
     objectives: tuple[Objective, ...]
     constraints: tuple[Condition, ...] = ()
+    reference: tuple[float, ...] = ()
+
+    @property
+    def worst_losses(self) -> tuple[float, ...]:
+        """The reference point as losses, lower is better."""
+        pairs = zip(self.objectives, self.reference, strict=bool(self.reference))
+        return tuple(objective.loss({objective.metric: value}) for objective, value in pairs)
 
     def losses(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return one value per objective, all to be minimised."""

@@ -23,7 +23,7 @@ from automl.errors import AutomlError, ConfigurationError, PluginError, unknown_
 from automl.hooks import API_VERSION, PROJECT, Hooks
 from automl.version import __version__
 
-Kind: TypeAlias = Literal["space", "strategy", "evaluator", "task", "executor", "tracker"]
+Kind: TypeAlias = Literal["space", "strategy", "evaluator", "task", "executor", "tracker", "data", "analysis"]
 R = TypeVar("R")
 
 BUNDLED = ("automl_plugins.plugin", "automl_spaces.plugin")
@@ -35,8 +35,10 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "task": ("register_tasks", "automl.task:Task"),
     "executor": ("register_executors", "automl.executor:Executor"),
     "tracker": ("register_trackers", "automl.tracker:Tracker"),
+    "data": ("register_data", "automl.data:DataSource"),
+    "analysis": ("register_analyses", "automl.analysis:Analysis"),
 }
-_KIND_NAMES = {"space": "search space"}
+_KIND_NAMES = {"space": "search space", "data": "data source"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from automl.cascade import Cascade, Stage
 from automl.conditions import Condition
 from automl.definition import ComponentSpec, StudyDefinition
-from automl.errors import ConfigurationError
+from automl.errors import ConfigurationError, PluginError
 from automl.options import parse_options
 from automl.plugins import Kind, Registry, load_target, registry
 from automl.strategy import Problem, Strategy
@@ -39,6 +40,12 @@ class Recipe:
         """Return a component's class and its validated options."""
         component = load_target(self.targets[f"{kind} {spec.name}"])
         return component, parse_options(component, spec.name, spec.options)
+
+    def of_sibling(self, definition: StudyDefinition) -> Recipe:
+        """Return the recipe of a study that differs in name, strategy and seed alone; both use the same cascade."""
+        sibling = Recipe.of(definition)
+        sibling.__dict__["_cascade"] = self.cascade()
+        return sibling
 
     def __reduce__(self) -> tuple[type[Recipe], tuple[StudyDefinition, Mapping[str, str]]]:
         """Travel without the cascade."""
@@ -82,7 +89,8 @@ class Recipe:
         if len(goal.objectives) > 1 and not component.is_multi_objective:
             raise ConfigurationError(
                 f"strategy {definition.strategy.name!r} optimises one objective, but the study has "
-                f"{len(goal.objectives)}; name one with --objective, or choose a strategy that can do several, as tpe"
+                f"{len(goal.objectives)}; name one with --objective, or choose one that can do several: "
+                f"{', '.join(_strategies_for_several())}"
             )
         problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed)
         strategy: Strategy = component(problem, options)
@@ -97,6 +105,15 @@ def with_task(definition: StudyDefinition, known: Registry | None = None) -> Stu
     is_needed = any(found.load("evaluator", spec.name).needs_task for spec in definition.evaluators)
     task = ComponentSpec(name="digits" if is_needed else "none", options=definition.task.options)
     return definition.model_copy(update={"task": task})
+
+
+def _strategies_for_several() -> list[str]:
+    """Return the installed strategies that can do several objectives; one that cannot be imported is left out."""
+    found = []
+    for name in registry().names("strategy"):
+        with contextlib.suppress(ConfigurationError, PluginError):
+            found += [name] if registry().load("strategy", name).is_multi_objective else []
+    return found
 
 
 def _specs(definition: StudyDefinition) -> list[tuple[Kind, ComponentSpec]]:

@@ -56,6 +56,8 @@ def prepare(definition: StudyDefinition) -> Prepared:
     cascade = recipe.cascade()
     if cascade.needs_task:
         cascade.space.check(cascade.task)
+    for stage in cascade.stages:
+        stage.evaluator.check(cascade.space)
     recipe.strategy(cascade)
     _executor(definition.execution).check(slots_of(definition.execution))
     trackers = []

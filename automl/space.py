@@ -107,6 +107,24 @@ class SearchSpace(Component, ABC, Generic[B]):
 
         return self.record(ReplayChooser(decisions_of(graph), RandomChooser(rng)))
 
+    def graphs_of(self, architecture: Architecture) -> tuple[nx.DiGraph[Any], ...]:
+        """Return one labelled DAG per cell, always as many and in the same order; by default `graph_of` alone.
+
+        A space of several cells overrides this and `architecture_of_graphs` together, so that operators recombine each
+        cell with its counterpart and never across cells. Its `graph_of` is then one graph that holds them all, for keys
+        and pictures; terminals have different labels in it.
+        """
+        return (self.graph_of(architecture),)
+
+    def architecture_of_graphs(self, graphs: tuple[nx.DiGraph[Any], ...], rng: Generator) -> Architecture:
+        """Return an architecture of one graph per cell: the inverse of `graphs_of`, by default of its only graph.
+
+        Raises:
+            InvalidArchitecture: as `architecture_of`.
+        """
+        (graph,) = graphs
+        return self.architecture_of(graph, rng)
+
     def validate(self, architecture: Architecture) -> Architecture:
         """Return ``architecture`` in the walk's own order, without names that the walk does not ask for."""
         return self.record(ReplayChooser(architecture))
@@ -178,8 +196,8 @@ class SearchSpace(Component, ABC, Generic[B]):
         return self.mutate(architecture, rng)
 
     def reorder(self, architecture: Architecture, rng: Generator) -> Architecture:
-        """Return another encoding of the same graph, drawn through `graph_of` and `architecture_of`."""
-        return self.architecture_of(self.graph_of(architecture), rng)
+        """Return another encoding of the same graphs, drawn through `graphs_of` and `architecture_of_graphs`."""
+        return self.architecture_of_graphs(self.graphs_of(architecture), rng)
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """Yield every valid architecture that differs in one decision, in a fixed order.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Any
 
 from automl.definition import StudyDefinition
 from automl.errors import UsageError
+from automl.hypervolume import hypervolume, hypervolumes
 from automl.objectives import Goal, pareto_front
 from automl.storage.records import StudyRecord, TrialRecord
 from automl.storage.store import Store
@@ -84,6 +85,21 @@ class Study:
         """The best feasible trial, or the Pareto front sorted by the first objective; without repeats."""
         return best_of(self.trials, self.goal)
 
+    @property
+    def hypervolume(self) -> float | None:
+        """The hypervolume of what was found within the reference point; ``None`` when the study declares none."""
+        if not self.goal.reference:
+            return None
+        return hypervolume([trial.losses for trial in self.trials if trial.is_feasible], self.goal.worst_losses)
+
+    @property
+    def hypervolumes(self) -> list[float]:
+        """The hypervolume after each told trial, in their order; empty when the study declares no reference point."""
+        told = sorted((record.told_order, record.number) for record in self.records if record.told_order is not None)
+        trials = {trial.number: trial for trial in self.trials} if self.goal.reference else {}
+        losses = [trials[number].losses if trials[number].is_feasible else None for _, number in told if trials]
+        return hypervolumes(losses, self.goal.worst_losses)
+
     def top(self, count: int) -> list[Trial]:
         """Return the ``count`` best feasible, distinct trials: the Pareto front first, then by the first objective."""
         front = self.best
@@ -106,6 +122,7 @@ class Study:
             "state": self.state.value,
             "trials": {name: counts[name] for name in ("completed", "failed", "rejected", "pruned", "duplicates")},
             "best": [_best_json(trial) for trial in self.best],
+            "hypervolume": self.hypervolume,
             "elapsed_s": round(record.elapsed, 3),
             "storage": self.store.display_url,
         }
@@ -118,6 +135,7 @@ class Study:
             "uid": record.uid,
             "state": self.state.value,
             "reason": record.reason,
+            "hypervolume": self.hypervolume,
             "definition": dict(record.definition),
             "budget": {"trials": record.trials_budget, "time": record.time_budget},
             "components": dict(record.components),
@@ -139,7 +157,9 @@ def best_of(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
         return []
     if len(goal.objectives) == 1:
         return [min(feasible, key=_order)]
-    different = {(trial.key, trial.fidelity, trial.losses): trial for trial in sorted(feasible, key=_order, reverse=True)}
+    different = {
+        (trial.key, trial.fidelity, trial.losses): trial for trial in sorted(feasible, key=_order, reverse=True)
+    }
     kept = list(different.values())
     return sorted([kept[i] for i in pareto_front([trial.losses for trial in kept])], key=_order)
 

@@ -16,6 +16,10 @@ and its options side by side:
     [budget]
     trials = 100
 
+A file with a table ``[comparison]`` defines a comparison (`automl.comparison.definition`) instead, and one with a table
+``[analysis]`` an analysis (`automl.analysis`). The table ``[expect]`` says which figures are expected
+(`automl.expectations`); it is no part of any definition.
+
 A mistake is reported as ``file:line: message``. TOML gives values but no lines, so the lines are found by a second,
 separate reading of the text, which is only ever used to word an error.
 """
@@ -24,16 +28,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from automl.definition import DefinitionError, StudyDefinition, parse_definition
+from automl.analysis import parse_analysis
+from automl.comparison.definition import ComparisonDefinition, parse_comparison
+from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
 from automl.errors import ConfigurationError, UsageError, unknown_name
 
 KeyPath: TypeAlias = tuple[str | int, ...]
+Defined = TypeVar("Defined")
+
+EXPECT = "expect"
 
 _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _QUOTED = re.compile(r"'([^']+)'|`([^`]+)`")
@@ -68,11 +77,46 @@ class StudyFile:
         except RecursionError:
             raise StudyFileError(f"{self.path}:1: not valid TOML: nested too deeply") from None
 
+    @property
+    def is_comparison(self) -> bool:
+        """Whether it defines a comparison rather than a study."""
+        return "comparison" in self.values
+
+    @property
+    def is_analysis(self) -> bool:
+        """Whether it defines an analysis rather than a study."""
+        return "analysis" in self.values
+
     @cached_property
     def definition(self) -> StudyDefinition:
-        """The validated definition; raises `StudyFileError` at the line of the first mistake."""
+        """The validated definition of the study; raises `StudyFileError` at the line of the first mistake."""
+        if self.is_analysis:
+            error = ConfigurationError("this is an analysis, which has no trials; run it with `automl run`")
+            raise self.located(error, ("analysis",))
+        if self.is_comparison:
+            error = ConfigurationError("this is a comparison; run it with `automl run` or `automl compare --config`")
+            raise self.located(error, ("comparison",))
+        return self._parsed(parse_definition)
+
+    @cached_property
+    def comparison(self) -> ComparisonDefinition:
+        """The validated definition of the comparison; raises `StudyFileError` at the line of the first mistake."""
+        if not self.is_comparison:
+            raise self.located(
+                ConfigurationError("this study file has no table [comparison]; run it with `automl run`")
+            )
+        return self._parsed(parse_comparison)
+
+    @cached_property
+    def analysis(self) -> ComponentSpec:
+        """The analysis that it names; raises `StudyFileError` at the line of the first mistake."""
+        if not self.is_analysis:
+            raise self.located(ConfigurationError("this study file has no table [analysis]; run it with `automl run`"))
+        return self._parsed(parse_analysis)
+
+    def _parsed(self, parse: Callable[[dict[str, Any]], Defined]) -> Defined:
         try:
-            return parse_definition(self.values)
+            return parse({name: value for name, value in self.values.items() if name != EXPECT})
         except DefinitionError as error:
             raise self.located(error, error.path) from None
 
@@ -122,7 +166,10 @@ def read_study_file(path: Path) -> StudyFile:
         line = raw[: error.start].count(b"\n") + 1
         raise StudyFileError(f"{path}:{line}: not UTF-8 text (byte 0x{raw[error.start]:02x})") from None
     file = StudyFile(path, text)
-    _ = file.definition
+    if file.is_analysis:
+        _ = file.analysis
+    else:
+        _ = file.comparison if file.is_comparison else file.definition
     return file
 
 

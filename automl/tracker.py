@@ -14,6 +14,7 @@ from automl.options import Component
 from automl.trial import Trial
 
 if TYPE_CHECKING:
+    from automl.comparison.comparison import Comparison
     from automl.study import Study
 
 
@@ -48,3 +49,9 @@ class Tracker(Component):
 
     def study_finished(self, state: str, progress: Progress) -> None:
         """The study ended or was interrupted; the last call."""
+
+    def comparison_finished(self, comparison: Comparison) -> None:
+        """A comparison is over. Its studies are not followed one by one; ``comparison`` reads from the store.
+
+        It is called once, on a tracker that has followed no study.
+        """

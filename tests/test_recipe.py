@@ -4,6 +4,7 @@ import pytest
 
 from automl import BaseOptions, ConfigurationError, Problem, Recipe, Strategy, TestSplitSealed
 from automl.definition import parse_definition
+from automl.plugins import registry
 from automl.testing.problems import HOME, FlatSpace, Landscape, TinyTask
 
 
@@ -126,3 +127,19 @@ def test_what_is_unknown_is_said_at_the_door(changes, words):
 def test_what_is_wrong_is_said_before_anything_runs(changes, words):
     with pytest.raises(ConfigurationError, match=words):
         recipe(**changes).cascade()
+
+
+@pytest.mark.parametrize("name", registry().names("strategy"))
+def test_a_strategy_for_one_objective_is_refused_where_there_are_several(name):
+    """The line names those that can do several, and no other."""
+    component = registry().load("strategy", name)
+    found = recipe(strategy=name, objectives=["score:max", "size:min"])
+    if component.is_multi_objective:
+        assert isinstance(found.strategy(found.cascade()), component)
+        return
+    with pytest.raises(ConfigurationError, match=f"^strategy '{name}' optimises one objective") as refused:
+        found.strategy(found.cascade())
+    named = str(refused.value).rpartition(": ")[2].split(", ")
+    able = [other for other in registry().names("strategy") if registry().load("strategy", other).is_multi_objective]
+    assert named == able
+    assert {"tpe", "nsga2", "nsga3", "optuna_gp", "qmc", "random_search"} <= set(named)

@@ -19,6 +19,7 @@ from automl.version import __version__
 
 COMMANDS: Mapping[str, str] = {
     "search": "Search for architectures.",
+    "compare": "Compare strategies on one problem, over several seeds.",
     "run": "Run a study file: one that is shipped, or your own.",
     "resume": "Continue a study, or extend it.",
     "studies": "List the studies in a store.",
@@ -26,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "best": "Show the best architectures of a study.",
     "list": "List the installed components and broken plugins.",
     "describe": "Describe a component, its options and metrics.",
+    "data": "Show, find and convert benchmark tables and data sets.",
     "ui": "Open the MLflow user interface.",
     "mlflow": "Work with the MLflow mirror of studies.",
 }

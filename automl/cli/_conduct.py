@@ -10,25 +10,30 @@ from pathlib import Path
 
 import typer
 
-from automl.api import create
+from automl.api import create, go_on
 from automl.cascade import Interrupted
 from automl.cli._draft import draft_of, prepared_study
+from automl.cli._expect import Check, exit_unless_held, print_verdicts, verdicts_json
 from automl.cli._flags import Flags
 from automl.cli._output import print_json
 from automl.cli._program import command
 from automl.cli._report import print_ending
 from automl.cli._signals import stop_on_signals
 from automl.engine import Stopper
-from automl.errors import ExitCode, StoreError
+from automl.errors import ExitCode, StoreError, UsageError
+from automl.expectations import Verdict
+from automl.figures import study_figure_names, study_figures
 from automl.plugins import registry
-from automl.runner import run
+from automl.runner import Prepared, run
 from automl.storage.database import Durability
 from automl.storage.store import Store
 from automl.study import Study, StudyState
-from automl.studyfile import read_study_file
+from automl.studyfile import StudyFile, read_study_file
 from automl.tracker import Tracker
 
 log = logging.getLogger("automl")
+
+_MAY_DIFFER = ("trackers", "execution")
 
 Work = Callable[[Sequence[Tracker], Stopper], object]
 
@@ -52,11 +57,82 @@ def search_and_report(
     )
 
 
-def conduct(study: Study, work: Work, *, storage: str, as_json: bool, quiet: bool) -> None:
-    """Do ``work`` on ``study`` under signals and a progress display, then print the ending.
+def search_and_check(
+    file: StudyFile, flags: Flags, *, storage: str, durability: Durability, as_json: bool, quiet: bool
+) -> None:
+    """Run the study of a study file, and say of each band in ``[expect]`` whether it holds.
+
+    The study is called after the file unless it has a name, so that the same command finds it again: one that has ended
+    is not run again, and one that was interrupted goes on.
 
     Raises:
-        typer.Exit: always when the code is not 0: interrupted, or nothing feasible found.
+        UsageError: there is a study of that name with another definition.
+        typer.Exit: the code is not 0.
+    """
+    show_information(as_json=as_json, quiet=quiet)
+    check = Check.of(file)
+    draft = draft_of(file, flags)
+    draft.values["name"] = draft.values["name"] or file.path.stem
+    prepared = prepared_study(draft)
+    declared = prepared.cascade.declared()
+    check.at_the_door(study_figure_names(declared))
+    store = Store(storage, durability=durability)
+    study, is_new = _found_or_made(prepared, store)
+
+    def work(trackers: Sequence[Tracker], stopper: Stopper) -> object:
+        if is_new:
+            return run(study, prepared, extra_trackers=trackers, stopper=stopper)
+        if study.state in (StudyState.COMPLETED, StudyState.EXHAUSTED):
+            return None
+        return go_on(study, extra_trackers=trackers, stopper=stopper)
+
+    conduct(
+        study,
+        work,
+        storage=storage,
+        as_json=as_json,
+        quiet=quiet,
+        judge=lambda: check.verdicts(study_figures(study, declared)),
+    )
+
+
+def _found_or_made(prepared: Prepared, store: Store) -> tuple[Study, bool]:
+    """Return the study of that name and definition, and whether it is new."""
+    definition = prepared.definition
+    name = definition.name or ""
+    if name not in {record.name for record in store.studies()}:
+        return create(prepared, store), True
+    study = Study(store, name)
+    different = [key for key, value in study.definition if key not in _MAY_DIFFER and value != getattr(definition, key)]
+    if different:
+        raise UsageError(
+            f"there is a study {name!r} already, whose {' and '.join(different)} differ from this one's; "
+            "name this one with --study"
+        )
+    return study, False
+
+
+def conduct(
+    study: Study,
+    work: Work,
+    *,
+    storage: str,
+    as_json: bool,
+    quiet: bool,
+    judge: Callable[[], Sequence[Verdict]] | None = None,
+) -> None:
+    """Do ``work`` on ``study`` under signals and a progress display, then print the ending.
+
+    Args:
+        study: it exists, whether or not it has begun.
+        work: what runs it.
+        storage: the store as typed, for the commands that are suggested.
+        as_json: print JSON instead of tables.
+        quiet: show no progress.
+        judge: what says whether the study's figures are as expected, once it has ended.
+
+    Raises:
+        typer.Exit: always when the code is not 0: interrupted, not as expected, or nothing feasible found.
     """
     stopper = Stopper()
     go_on = command("resume", study.name, storage=storage)
@@ -67,13 +143,18 @@ def conduct(study: Study, work: Work, *, storage: str, as_json: bool, quiet: boo
     except Interrupted:
         stopper.request()
     is_interrupted = stopper.is_requested() and study.state is StudyState.INTERRUPTED
+    verdicts = None if judge is None or is_interrupted else judge()
     if as_json:
-        print_json(study.summary_json())
+        print_json({**study.summary_json(), **({} if verdicts is None else verdicts_json(verdicts))})
     elif not is_interrupted:
         print_ending(study, storage)
+        if verdicts is not None:
+            print_verdicts(verdicts)
     if is_interrupted:
         print(f"interrupted; continue with: {go_on}", file=sys.stderr)
         raise typer.Exit(ExitCode.INTERRUPTED)
+    if verdicts is not None:
+        return exit_unless_held(verdicts)
     if not study.best:
         raise typer.Exit(ExitCode.NOTHING_FEASIBLE)
 

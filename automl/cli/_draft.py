@@ -69,16 +69,19 @@ def prepared_study(draft: Draft) -> Prepared:
         definition = parse_definition(draft.values)
     except DefinitionError as error:
         raise draft.located(error, error.path) from error
-    _check_components(draft, definition)
+    check_components(draft, dict(definition))
     try:
         return prepare(definition)
     except (ConfigurationError, UsageError) as error:
         raise draft.located(error) from error
 
 
-def draft_of(file: StudyFile | None, flags: Flags) -> Draft:
-    """Return the values of ``file``, or else the defaults, with those of ``flags`` in their place."""
-    base = StudyDefinition() if file is None else file.definition
+def draft_of(file: StudyFile | None, flags: Flags, base: StudyDefinition | None = None) -> Draft:
+    """Return the values of ``file``, or else the defaults, with those of ``flags`` in their place.
+
+    ``base`` stands for the file's definition where that is not a study's.
+    """
+    base = base or (StudyDefinition() if file is None else file.definition)
     draft = Draft(file, base.model_dump())
     if file is None and (flags.trials is not None or flags.time is not None):
         draft.values["budget"] = {"trials": None, "time": None}
@@ -89,7 +92,7 @@ def draft_of(file: StudyFile | None, flags: Flags) -> Draft:
     _put_task(draft)
     _put_trackers(draft, flags)
     for text in flags.settings:
-        _put_setting(draft, text)
+        put_setting(draft, text)
     return draft
 
 
@@ -99,6 +102,7 @@ def _put_plain(draft: Draft, flags: Flags) -> None:
     draft.put(("seed",), flags.seed, f"--seed {flags.seed}")
     draft.put(("objectives",), tuple(flags.objectives), f"--objective {' '.join(flags.objectives)}")
     draft.put(("constraints",), tuple(flags.constraints), f"--constraint {'; '.join(flags.constraints)}")
+    draft.put(("reference",), _reference(flags.reference), f"--reference {' '.join(flags.reference)}")
     draft.put(("budget", "trials"), flags.trials, f"--trials {flags.trials}")
     draft.put(("budget", "time"), flags.time, "--time")
     draft.put(("execution", "workers"), flags.workers, f"--workers {flags.workers}")
@@ -108,6 +112,20 @@ def _put_plain(draft: Draft, flags: Flags) -> None:
     draft.put(("execution", "deterministic"), flags.deterministic, "--deterministic")
     draft.put(("execution", "timeout"), flags.timeout, "--timeout")
     draft.put(("execution", "memory_limit"), flags.memory_limit, "--memory-limit")
+
+
+def _reference(texts: Sequence[str]) -> dict[str, float] | None:
+    """Return the reference point that ``latency=20`` and its like write, ``None`` without any."""
+    point: dict[str, float] = {}
+    for text in texts:
+        metric, _, value = text.partition("=")
+        try:
+            point[metric.strip()] = float(value)
+        except ValueError:
+            raise UsageError(
+                f"cannot read --reference {text!r}; write it as METRIC=VALUE, for example latency=20"
+            ) from None
+    return point or None
 
 
 def _put_component(draft: Draft, kind: str, name: str | None) -> None:
@@ -145,7 +163,7 @@ def _put_trackers(draft: Draft, flags: Flags) -> None:
     draft.put(("trackers", places[0], "options", "children"), flags.mlflow_children, "--mlflow-children")
 
 
-def _put_setting(draft: Draft, text: str) -> None:
+def put_setting(draft: Draft, text: str) -> None:
     """Apply ``part.option=value``, the part being one of the definition or a component's name."""
     key, equals, raw = text.partition("=")
     if not equals or "." not in key:
@@ -169,16 +187,23 @@ def _parts(values: Mapping[str, Any]) -> dict[str, KeyPath]:
     """Return where the options of everything that ``--set`` may name are."""
     parts: dict[str, KeyPath] = {"study": (), "execution": ("execution",), "budget": ("budget",)}
     for path, _, spec in _places(values):
-        parts.setdefault(spec["name"], (*path, "options"))
+        name, where = spec.get("label", spec["name"]), (*path, "options")
         if len(path) == 1:
-            parts[str(path[0])] = (*path, "options")
+            parts[str(path[0])] = where
+        # Of two components of one name, as a space and its table, the one that has no other name is meant.
+        if name not in parts or len(parts[name]) == 2:
+            parts[name] = where
     return parts
 
 
 def _places(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, Any]]:
     """Yield path, kind and value of every component."""
     yield ("space",), "space", values["space"]
-    yield ("strategy",), "strategy", values["strategy"]
+    if "comparison" not in values:
+        yield ("strategy",), "strategy", values["strategy"]
+    else:
+        for place, spec in enumerate(values["comparison"]["strategies"]):
+            yield ("comparison", "strategies", place), "strategy", spec
     yield ("task",), "task", values["task"]
     for place, spec in enumerate(values["evaluators"]):
         yield ("evaluators", place), "evaluator", spec
@@ -201,9 +226,9 @@ def toml_value(text: str) -> Any:
     return value if is_json and len(found) == 1 else text
 
 
-def _check_components(draft: Draft, definition: StudyDefinition) -> None:
-    """Find every component and parse its options, so that a mistake is placed exactly."""
-    for path, kind, spec in _places(dict(definition)):
+def check_components(draft: Draft, values: Mapping[str, Any]) -> None:
+    """Find every component of a definition and parse its options, so that a mistake is placed exactly."""
+    for path, kind, spec in _places(values):
         if kind == "task" and spec.name == AUTO_TASK:
             continue
         try:

@@ -21,6 +21,7 @@ class Flags:
     seed: int | None = None
     objectives: Sequence[str] = ()
     constraints: Sequence[str] = ()
+    reference: Sequence[str] = ()
     workers: int | None = None
     devices: str | None = None
     deterministic: bool = False

@@ -14,6 +14,8 @@ PLURALS: Mapping[Kind, str] = {
     "task": "Tasks",
     "executor": "Executors",
     "tracker": "Trackers",
+    "data": "Data sources",
+    "analysis": "Analyses",
 }
 
 

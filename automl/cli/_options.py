@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -59,6 +60,9 @@ def _enable_debug(is_asked: bool) -> None:
         logging.getLogger("automl").setLevel(logging.DEBUG)
 
 
+IsChecked: TypeAlias = Annotated[
+    bool, typer.Option("--check", help="Say of each band in [expect] whether it holds; exit code 5 if one does not.")
+]
 Debug: TypeAlias = Annotated[
     bool, typer.Option("--debug", callback=_enable_debug, help="Log details, and show the traceback of every error.")
 ]
@@ -88,6 +92,12 @@ Objectives: TypeAlias = Annotated[
 ]
 Constraints: TypeAlias = Annotated[
     list[str] | None, typer.Option("--constraint", metavar="CONDITION", help='A limit: "params <= 5e5". Repeatable.')
+]
+Reference: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METRIC=VALUE", help="Worst value of an objective that counts in the hypervolume. Once per objective."
+    ),
 ]
 Project: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Name under which MLflow groups studies.")]
 Config: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", help="Study file (TOML); flags win over it.")]
@@ -137,3 +147,36 @@ TrackingUri: TypeAlias = Annotated[
         metavar="URI", help="Where MLflow is; by default MLFLOW_TRACKING_URI, else mlflow.db beside the store."
     ),
 ]
+Jobs: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, max=1024, metavar="N", help="Studies of a comparison at a time; 1 by default."),
+]
+Out: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="Where a comparison's files go; by default beside the store."),
+]
+AnyDurability: TypeAlias = Annotated[
+    Durability | None,
+    typer.Option(
+        "--durability",
+        help="What a commit survives: full also loss of power, normal a crash of the program. "
+        "Full by default; normal for comparisons on tables.",
+        show_default=False,
+    ),
+]
+
+
+def level(durability: Durability | None) -> Literal["full", "normal"] | None:
+    """Return the durability that was chosen, as stores take it."""
+    if durability is None:
+        return None
+    return "full" if durability is Durability.FULL else "normal"
+
+
+def refuse(flags: Mapping[str, object], why: str) -> None:
+    """Raise `UsageError` for the first flag that was given."""
+    from automl.errors import UsageError
+
+    for flag, value in flags.items():
+        if value is not None:
+            raise UsageError(f"{flag}: {why}")

@@ -61,6 +61,16 @@ def metric_columns(study: Study, trials: Sequence[Trial], *, room: int) -> list[
     return list(dict.fromkeys([*named, *list(dict.fromkeys(others))[: max(0, min(_OTHER_METRICS, free))]]))
 
 
+def hypervolume_text(study: Study) -> str:
+    """Return the hypervolume and the point that it is measured from; empty when the study declares none."""
+    found = study.hypervolume
+    if found is None:
+        return ""
+    named = zip(study.goal.objectives, study.goal.reference, strict=True)
+    point = ", ".join(f"{objective.metric} = {number(value)}" for objective, value in named)
+    return f"{number(found)} (within {point})"
+
+
 def titles(study: Study) -> Callable[[Trial], str]:
     """Return what tells an architecture in one line: the space, or its bare decisions where that is not installed."""
     spec = study.definition.space
@@ -89,6 +99,8 @@ def print_ending(study: Study, storage: str) -> None:
     if best:
         out.print()
         out.print(best_table(study, best))
+        if volume := hypervolume_text(study):
+            out.print(f"hypervolume {volume}", soft_wrap=True)
     else:
         out.print(nothing_feasible(study), soft_wrap=True)
     if gain := gain_over_random(study.trials, study.goal):

@@ -26,7 +26,7 @@ def best(
     from automl.api import load_study
     from automl.cli._counts import nothing_feasible
     from automl.cli._output import console, print_json
-    from automl.cli._report import best_table
+    from automl.cli._report import best_table, hypervolume_text
     from automl.errors import ExitCode
 
     found = load_study(study, storage=storage)
@@ -35,6 +35,8 @@ def best(
         print_json(found.summary_json())
     elif trials:
         console().print(best_table(found, trials))
+        if volume := hypervolume_text(found):
+            console().print(f"hypervolume {volume}", soft_wrap=True)
     else:
         console().print(nothing_feasible(found), soft_wrap=True)
     if not trials:

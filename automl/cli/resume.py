@@ -9,6 +9,8 @@ import typer
 from automl.cli import _options as options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from automl.study import Study
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -24,28 +26,35 @@ def resume(
     timeout: options.Timeout = None,
     memory_limit: options.MemoryLimit = None,
     storage: options.Storage = options.DEFAULT_STORAGE,
-    durability: options.DurabilityChoice = options.Durability.FULL,
+    durability: options.AnyDurability = None,
+    jobs: options.Jobs = None,
+    out: options.Out = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     no_mlflow: options.NoMlflow = False,
     debug: options.Debug = False,
 ) -> None:
-    """Continue a study, or extend it.
+    """Continue a study, or extend it; or continue a comparison.
 
-    With a larger budget it goes on from where it ended.
+    With a larger budget a study goes on from where it ended.
     """
     from automl.api import go_on, load_study
     from automl.cli._conduct import conduct, show_information
     from automl.cli._counts import is_spent
     from automl.storage.store import Store
 
-    given: dict[str, Any] = {
-        "workers": workers,
-        "devices": options.device_names(devices),
-        "timeout": timeout,
-        "memory_limit": memory_limit,
-    }
-    found = load_study(study, store=Store(storage, durability=durability.value, create=False))
+    given: dict[str, Any] = {"workers": workers, "devices": options.device_names(devices)}
+    given |= {"timeout": timeout, "memory_limit": memory_limit}
+    chosen, dropped = options.level(durability), ("mlflow",) if no_mlflow else ()
+    store = Store(storage, durability=chosen or "full", create=False)
+    if store.comparisons.find(study) is not None:
+        from automl.cli._comparison import Manner, continue_comparison
+
+        _refuse_changes(study, {"trials": trials, "time": time, **given})
+        manner = Manner(storage=storage, durability=chosen, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
+        return continue_comparison(study, manner, without_trackers=dropped)
+    options.refuse({"--jobs": jobs, "--out": out}, f"it is for comparisons, and {study} is a study")
+    found = load_study(study, store=store)
     _check_budget(found, trials, time)
     if is_spent(found, trials=trials, time=time):
         return _say_complete(found, storage, as_json=as_json)
@@ -58,7 +67,7 @@ def resume(
             seconds=time,
             execution={name: value for name, value in given.items() if value is not None},
             extra_trackers=trackers,
-            without_trackers=("mlflow",) if no_mlflow else (),
+            without_trackers=dropped,
             stopper=stopper,
         ),
         storage=storage,
@@ -67,12 +76,20 @@ def resume(
     )
 
 
+def _refuse_changes(comparison: str, given: Mapping[str, object]) -> None:
+    """Refuse flags that would change the studies of a comparison."""
+    flags = {f"--{name.replace('_', '-')}": value for name, value in given.items()}
+    options.refuse(flags, f"{comparison} is a comparison, whose studies stay as they were defined")
+
+
 def _check_budget(study: Study, trials: int | None, time: float | None) -> None:
     """Refuse a new budget that is spent already."""
     from automl.cli._output import seconds
     from automl.errors import UsageError
 
     done, elapsed = study.spent, study.record.elapsed
+    if study.record.comparison_id is not None and (trials is not None or time is not None):
+        raise UsageError(f"study {study.name!r} is part of a comparison, whose studies all have the same budget")
     if trials is not None and trials <= done:
         raise UsageError(f"--trials {trials}: {done} are done already; name more")
     if time is not None and time <= elapsed:

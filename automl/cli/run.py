@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl.cli import _options as options
 from automl.cli._flags import Flags
+
+if TYPE_CHECKING:
+    from automl.cli._comparison import Manner
+    from automl.studyfile import StudyFile
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -25,7 +30,10 @@ def run(
     devices: options.Devices = None,
     study: options.NewStudyName = None,
     storage: options.Storage = options.DEFAULT_STORAGE,
-    durability: options.DurabilityChoice = options.Durability.FULL,
+    durability: options.AnyDurability = None,
+    jobs: options.Jobs = None,
+    out: options.Out = None,
+    is_checked: options.IsChecked = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     no_mlflow: options.NoMlflow = False,
@@ -33,12 +41,12 @@ def run(
 ) -> None:
     """Run a study file: one that is shipped, or your own.
 
-    Without a name it lists the shipped ones.
+    It may define a study, a comparison or an analysis. Without a name it lists the shipped ones.
     """
     if name is None:
         return _list_shipped()
     from automl.cli._conduct import search_and_report
-    from automl.studyfile import find_study_file
+    from automl.studyfile import find_study_file, read_study_file
 
     flags = Flags(
         study=study,
@@ -51,7 +59,34 @@ def run(
         no_mlflow=no_mlflow,
     )
     path = find_study_file(name)
-    return search_and_report(path, flags, storage=storage, durability=durability.value, as_json=as_json, quiet=quiet)
+    file = read_study_file(path)
+    chosen = options.level(durability)
+    if file.is_analysis:
+        from automl.cli._analysis import analyse_and_report
+
+        options.refuse({"--jobs": jobs, "--out": out}, "it is for comparisons, and this file defines an analysis")
+        return analyse_and_report(file, flags, is_checked=is_checked, as_json=as_json, quiet=quiet)
+    if file.is_comparison:
+        from automl.cli._comparison import Manner
+
+        options.refuse({"--seed": seed}, "a comparison has several seeds; set their number in the file")
+        manner = Manner(storage=storage, durability=chosen, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
+        return _run_comparison(file, flags, manner, is_checked=is_checked)
+    options.refuse({"--jobs": jobs, "--out": out}, "it is for comparisons, and this file defines a study")
+    if is_checked:
+        from automl.cli._conduct import search_and_check
+
+        return search_and_check(file, flags, storage=storage, durability=chosen or "full", as_json=as_json, quiet=quiet)
+    return search_and_report(path, flags, storage=storage, durability=chosen or "full", as_json=as_json, quiet=quiet)
+
+
+def _run_comparison(file: StudyFile, flags: Flags, manner: Manner, *, is_checked: bool) -> None:
+    from automl.cli._comparison import compare_and_report
+    from automl.cli._comparison_draft import ComparisonFlags
+    from automl.cli._expect import ComparisonCheck
+
+    check = ComparisonCheck.of(file) if is_checked else None
+    compare_and_report(file, flags, ComparisonFlags(), replace(manner, check=check))
 
 
 def _list_shipped() -> None:
@@ -61,7 +96,16 @@ def _list_shipped() -> None:
     rows = []
     for name, path in shipped_studies().items():
         first = path.read_text(encoding="utf-8").partition("\n")[0]
-        definition = read_study_file(path).definition
-        parts = (definition.space.name, definition.strategy.name, definition.task.name)
+        parts = _parts(read_study_file(path))
         rows.append([name, *parts, first.lstrip("# ") if first.startswith("#") else ""])
     console().print(table("Shipped studies", ["name", "space", "strategy", "task", "what it is"], rows))
+
+
+def _parts(file: StudyFile) -> tuple[str, str, str]:
+    """Return space, strategy and task of a study file; an analysis has none of them."""
+    if file.is_analysis:
+        return "", f"analysis {file.analysis.name}", ""
+    if file.is_comparison:
+        found = file.comparison
+        return found.base.space.name, f"{len(found.labels)} compared", found.base.task.name
+    return file.definition.space.name, file.definition.strategy.name, file.definition.task.name

@@ -46,6 +46,7 @@ def show(
 def _study_table(study: Study) -> Table:
     from automl.cli._counts import budget_text, count_text
     from automl.cli._output import moment, seconds, table
+    from automl.cli._report import hypervolume_text
 
     record, definition = study.record, study.definition
     rows = [
@@ -58,6 +59,7 @@ def _study_table(study: Study) -> Table:
         ["evaluators", "; ".join(map(_spec, definition.evaluators))],
         ["objectives", ", ".join(map(str, study.goal.objectives))],
         ["constraints", ", ".join(map(str, study.goal.constraints)) or "none"],
+        *([["hypervolume", volume]] if (volume := hypervolume_text(study)) else []),
         ["seed", str(definition.seed)],
         ["time", seconds(record.elapsed)],
         ["created", moment(record.created)],

@@ -5,8 +5,12 @@ partial matching is its cost plus half an assignment problem over the open nodes
 the exact cost of matching u with v (labels, edges to matched nodes) plus the least cost of the difference of
 their open degrees, in and out; edges between open nodes are seen from both ends, hence the half. This is the
 anchor-aware branch-matching bound of [1]. All-pairs shortest paths in the residual graph of the assignment
-then give the bound of every possible next pair at once, and the node with the fewest surviving partners is
-matched next.
+then give the bound of every possible next pair at once, and the node of either graph with the fewest surviving
+partners is matched next.
+
+The same search is compiled where Numba is installed (`compiled`): same bounds, same order of the search nodes, same
+ties. Sums of costs are exact in both when the costs are multiples of 1/1024, so they agree to the last bit; other
+costs are always searched here.
 
 [1] Chang et al. Accelerating graph similarity search via efficient GED computation. 2022.
 """
@@ -25,15 +29,17 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from automl.graphs.alignment import Alignment, Solution
-from automl.graphs.arrays import Integers, pair_arrays
 from automl.graphs.edit_costs import EditCosts
+from automl.graphs.encoding import HEADER, PINS, Floats, Integers, encode
+from automl.graphs.kernels import Kernel, compiled_kernel
 
-Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 Marks = NDArray[np.int8]
 _TOLERANCE = 1e-6
 _POLISH_WORK = 50_000_000
 _MIN_ROUNDS = 3
+_FEWER = 2.0**20
+"""Weight of one surviving partner less against the sum of their bounds, in the choice of the node to match next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """The padded pair: first nodes that are matched with themselves, then free ones, then absent ones.
+    """The padded pair of `encoding`, as matrices.
 
     Attributes:
         node_costs: `(n, n)`, small by large.
@@ -71,6 +77,7 @@ class _Problem:
     """
 
     costs: EditCosts
+    is_integral: bool
     node_costs: Floats
     small: Integers
     large: Integers
@@ -83,15 +90,12 @@ class _Problem:
 
     def round_up(self, bound: Floats) -> Floats:
         """Return bounds raised to the next value that a matching can cost."""
-        return np.ceil(bound - _TOLERANCE) if self.costs.is_integral else bound
+        return np.ceil(bound - _TOLERANCE) if self.is_integral else bound
 
-    def cost(self, images: Positions) -> Floats:
-        """Return the costs of the complete matchings ``images`` of shape `(..., n)`."""
-        size = len(self.node_costs)
-        edges = self.large.ravel().take(images[..., :, None] * size + images[..., None, :])
-        nodes = self.node_costs[np.arange(size), images].sum(axis=-1)
-        total: Floats = nodes + self.edge_costs.take(edges + self.small).sum(axis=(-1, -2))
-        return total
+    def cost(self, images: Positions) -> float:
+        """Return the cost of the complete matching ``images`` of shape `(n,)`."""
+        nodes = self.node_costs[np.arange(len(images)), images].sum()
+        return float(nodes + self.edge_costs.take(self.large[images[:, None], images] + self.small).sum())
 
 
 class _Child(NamedTuple):
@@ -116,22 +120,27 @@ class _Open:
     large_degrees: Integers
 
 
-def branch_and_bound(alignment: Alignment, budget: Budget, rng: Generator | None) -> Solution:
+def branch_and_bound(alignment: Alignment, budget: Budget, rng: Generator | None, kernel: Kernel = "auto") -> Solution:
     """Return the best matching found within ``budget``; bounds meet when the search was completed.
 
     ``rng`` shuffles the free nodes first, so that the choice among optimal matchings does not follow their
-    order.
+    order. ``kernel`` says who searches; the answer is the same.
     """
     small_order, large_order = _orders(alignment, rng)
-    problem = _pad(alignment, small_order, large_order)
-    lower, upper, images = _Search(problem, budget).run()
-    pins = problem.pins
+    numbers = encode(alignment, small_order, large_order)
+    compiled = compiled_kernel(kernel, alignment.costs)
+    if compiled is None:
+        problem = _problem(numbers, alignment.costs)
+        lower, upper, images = _Search(problem, budget).run()
+    else:
+        lower, upper, images = compiled.search(numbers, alignment.costs, budget)
+    pins = int(numbers[PINS])
     place = {position: index for index, position in enumerate(alignment.large_free)}
-    targets: list[int | None] = [None] * len(small_order)
-    source_place = {position: index for index, position in enumerate(alignment.small_free)}
-    for index, position in enumerate(small_order):
-        image = int(images[pins + index]) - pins
-        targets[source_place[position]] = place[large_order[image]] if image < len(large_order) else None
+    chosen = dict(zip(small_order, images.tolist()[pins:], strict=False))
+    targets = [
+        place[large_order[chosen[position] - pins]] if chosen[position] - pins < len(large_order) else None
+        for position in alignment.small_free
+    ]
     return Solution(lower, upper, targets)
 
 
@@ -149,87 +158,111 @@ class _Search:
         stack = self._expand(_root(self.problem), is_root=True)
         visited = 1
         while stack:
-            if self.budget.is_spent(visited):
-                return min(self.upper, min(child.bound for child in stack)), self.upper, self.images
             child = stack.pop()
-            if child.bound < self.upper - _TOLERANCE:
-                stack.extend(self._expand(_open(self.problem, child)))
-                visited += 1
+            if child.bound >= self.upper - _TOLERANCE:
+                continue
+            if self.budget.is_spent(visited):
+                return min(child.bound, *(other.bound for other in stack), self.upper), self.upper, self.images
+            stack.extend(self._expand(_open(self.problem, child)))
+            visited += 1
         return self.upper, self.upper, self.images
 
     def _expand(self, node: _Open, is_root: bool = False) -> list[_Child]:
         """Bound a search node and return its children that may hold a better matching, the best one last."""
         problem = self.problem
-        guess = _bound_matrix(problem, node)
+        guess, least = _reduced(_bound_matrix(problem, node))
         _, chosen = linear_sum_assignment(guess)
         matched = guess[:, chosen]
-        bound = node.cost + float(matched.trace())
+        bound = node.cost + least + float(matched.trace())
+        if self._is_beaten(bound):
+            return []
         images = node.images.copy()
         images[node.rows] = node.columns[chosen]
         self._try(images)
-        if float(problem.round_up(np.array(bound))) >= self.upper - _TOLERANCE:
+        if self._is_beaten(bound):
             return []
         if is_root:
             self._try(_polished(problem, images))
-        free = int(np.count_nonzero(node.rows < problem.small_free))
-        bounds = problem.round_up(bound + _detours(matched)[:free])
-        survives = bounds < self.upper - _TOLERANCE
-        absent = node.columns[chosen] >= problem.large_free
-        survives[:, absent.nonzero()[0][1:]] = False
-        counts = survives.sum(axis=1)
-        if free == 0 or not counts.all():
-            return []
-        row = int(counts.argmin())
-        columns = survives[row].nonzero()[0]
-        columns = columns[np.argsort(-bounds[row, columns], kind="stable")]
-        return [_Child(float(bounds[row, i]), node, row, int(chosen[i])) for i in columns]
+        bounds = problem.round_up(bound + _detours(matched))
+        branch = _branch(problem, node.rows, node.columns[chosen], bounds, bounds < self.upper - _TOLERANCE)
+        return [_Child(float(bounds[i, j]), node, i, int(chosen[j])) for i, j in branch]
+
+    def _is_beaten(self, bound: float) -> bool:
+        rounded = math.ceil(bound - _TOLERANCE) if self.problem.is_integral else bound
+        return rounded >= self.upper - _TOLERANCE
 
     def _try(self, images: Positions) -> None:
-        cost = float(self.problem.cost(images))
+        cost = self.problem.cost(images)
         if cost < self.upper - _TOLERANCE:
             self.upper, self.images = cost, images
 
 
+def _branch(
+    problem: _Problem, rows: Positions, columns: Positions, bounds: Floats, survives: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
+    """Return the surviving pairs of the node with the fewest of them, the dearest first; none if there is no way on.
+
+    Of absent nodes, which are all alike, only the first is a partner. Ties go to the node whose pairs have the greater
+    bounds, then to the small graph, then to the first.
+    """
+    free = int(np.count_nonzero(rows < problem.small_free))
+    if free == 0:
+        return []
+    real = columns < problem.large_free
+    absent = (~real).nonzero()[0]
+    by_row = survives[:free].copy()
+    by_row[:, absent[1:]] = False
+    by_column = survives[: free + 1, real]
+    row_counts, column_counts = by_row.sum(axis=1), by_column.sum(axis=0)
+    if not (row_counts.all() and column_counts.all()):
+        return []
+    row_scores = row_counts * _FEWER - np.where(by_row, bounds[:free], 0.0).sum(axis=1)
+    column_scores = column_counts * _FEWER - np.where(by_column, bounds[: free + 1, real], 0.0).sum(axis=0)
+    row = int(row_scores.argmin())
+    if len(column_scores) and column_scores.min() < row_scores[row]:
+        column = int(real.nonzero()[0][column_scores.argmin()])
+        partners = survives[: free + 1, column].nonzero()[0]
+        order = np.argsort(-bounds[partners, column], kind="stable")
+        return [(int(partner), column) for partner in partners[order]]
+    partners = by_row[row].nonzero()[0]
+    order = np.argsort(-bounds[row, partners], kind="stable")
+    return [(row, int(partner)) for partner in partners[order]]
+
+
 def _orders(alignment: Alignment, rng: Generator | None) -> tuple[list[int], list[int]]:
     """Return the free nodes of both graphs in the order of the search."""
+    small, large = alignment.small_free, alignment.large_free
     if rng is None:
-        return alignment.small_free, alignment.large_free
-    small = rng.permutation(len(alignment.small_free)).tolist()
-    large = rng.permutation(len(alignment.large_free)).tolist()
-    return [alignment.small_free[i] for i in small], [alignment.large_free[i] for i in large]
+        return small, large
+    draws = rng.random(len(small) + len(large)).tolist()
+    keys = dict(zip(small, draws, strict=False)), dict(zip(large, draws[len(small) :], strict=True))
+    return sorted(small, key=keys[0].__getitem__), sorted(large, key=keys[1].__getitem__)
 
 
-def _pad(alignment: Alignment, small_order: list[int], large_order: list[int]) -> _Problem:
-    costs = alignment.costs
-    pairs = [
-        *alignment.pinned,
-        *((position, -1) for position in alignment.small_alone),
-        *((-1, position) for position in alignment.large_alone),
-    ]
-    slots = len(large_order) + (0 if costs.favours_substitution else len(small_order))
-    small_arrays, large_arrays = pair_arrays(alignment.small, alignment.large)
-    small_labels, small = small_arrays.arranged(
-        [*(pair[0] for pair in pairs), *small_order, *([-1] * (slots - len(small_order)))]
-    )
-    large_labels, large = large_arrays.arranged(
-        [*(pair[1] for pair in pairs), *large_order, *([-1] * (slots - len(large_order)))]
-    )
-    kinds = len(small_arrays.tables.edges) + 1
-    free = slice(len(pairs), None)
+def _problem(numbers: Integers, costs: EditCosts) -> _Problem:
+    size, pins, small_free, large_free, kinds, small_edges, _ = numbers[:HEADER].tolist()
+    edges = numbers[HEADER + 2 * size :].reshape(-1, 3).T
+    small = np.zeros((size, size), dtype=np.int64)
+    large = np.zeros((size, size), dtype=np.int64)
+    small[edges[0, :small_edges], edges[1, :small_edges]] = edges[2, :small_edges]
+    large[edges[0, small_edges:], edges[1, small_edges:]] = edges[2, small_edges:]
+    kind = np.arange(kinds)
+    edge_costs = _pair_costs(kind, kind, costs.edge_insert, costs.edge_delete, costs.edge_substitute)
+    small_labels, large_labels = numbers[HEADER : HEADER + size], numbers[HEADER + size : HEADER + 2 * size]
+    free = slice(pins, None)
     names = _labels_between(small[free, free], large[free, free], kinds)
-    numbers = np.arange(kinds)
-    edge_costs = _pair_costs(numbers, numbers, costs.edge_insert, costs.edge_delete, costs.edge_substitute)
     return _Problem(
         costs,
+        costs.is_integral,
         _pair_costs(small_labels, large_labels, costs.node_insert, costs.node_delete, costs.node_relabel),
         small * kinds,
         large,
         edge_costs.ravel(),
         _marks(small, names),
         _marks(large, names),
-        len(pairs),
-        len(pairs) + len(small_order),
-        len(pairs) + len(large_order),
+        pins,
+        small_free,
+        large_free,
     )
 
 
@@ -316,6 +349,17 @@ def _bound_matrix(problem: _Problem, node: _Open) -> Floats:
         degree += (np.minimum(small_all, large_all) - common) * costs.edge_substitute
     matrix: Floats = node.exact + 0.5 * (degree[0] + degree[1])
     return matrix
+
+
+def _reduced(matrix: Floats) -> tuple[Floats, float]:
+    """Return the matrix less the least entry of each row, then of each column, and what was subtracted in all."""
+    if not matrix.size:
+        return matrix, 0.0
+    rows = matrix.min(axis=1)
+    matrix -= rows[:, None]
+    columns = matrix.min(axis=0)
+    matrix -= columns
+    return matrix, float(rows.sum() + columns.sum())
 
 
 def _detours(matched: Floats) -> Floats:

@@ -51,6 +51,12 @@ class EditCosts:
         return all(float(getattr(self, field.name)).is_integer() for field in fields(self))
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every cost is a multiple of 1/1024 below 1,024, so that sums are exact whatever their order."""
+        values = [getattr(self, field.name) for field in fields(self)]
+        return all(value < 1024 and (value * 1024).is_integer() for value in map(float, values))
+
+    @property
     def favours_substitution(self) -> bool:
         """Whether relabelling a node never costs more than deleting it and inserting another."""
         return self.node_relabel <= self.node_delete + self.node_insert

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from numpy.random import Generator
 
@@ -39,6 +39,7 @@ __all__ = [
     "RelabelNode",
     "edit_path",
     "random_topological_order",
+    "sample_jointly",
     "shortest_edit_path",
 ]
 
@@ -95,7 +96,9 @@ class RelabelEdge:
     label: str
 
 
+Base = Literal["larger", "first"]
 Edit: TypeAlias = InsertNode | DeleteNode | RelabelNode | InsertEdge | DeleteEdge | RelabelEdge
+_Step: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class EditPath:
 
     Attributes:
         base: the parent that edits are applied to, the one with more nodes.
-        edits: node insertions, edge edits, relabellings, node deletions; nodes are named as in ``base``.
+        steps: ``edits``, each as its class and the values of its fields (objects are made only when asked for).
         needs: for each edit, the set of edits it needs directly, as bits.
         lower: a proven lower bound of the distance of the parents.
 
@@ -114,7 +117,7 @@ class EditPath:
     """
 
     base: PlainGraph
-    edits: tuple[Edit, ...]
+    steps: tuple[_Step, ...]
     needs: tuple[int, ...]
     lower: float
 
@@ -127,30 +130,38 @@ class EditPath:
         rng: Generator | None = None,
         node_budget: int | None = None,
         seconds: float | None = None,
+        base: Base = "larger",
     ) -> EditPath:
         """Solve the edit distance of two graphs once; see ``shortest_edit_path``."""
-        return shortest_edit_path(first, second, rng=rng, node_budget=node_budget, seconds=seconds)
+        return shortest_edit_path(first, second, rng=rng, node_budget=node_budget, seconds=seconds, base=base)
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Node insertions, edge edits, relabellings, node deletions; nodes are named as in ``base``."""
+        return tuple([kind(*values) for kind, *values in self.steps])
 
     @property
     def optimal(self) -> bool:
         """Whether no shorter path exists."""
-        return len(self.edits) <= self.lower
+        return len(self.steps) <= self.lower
 
     @property
     def distance(self) -> int:
         """The number of edits: the edit distance under unit costs, when ``optimal``."""
-        return len(self.edits)
+        return len(self.steps)
 
     def closure(self, chosen: Iterable[int]) -> int:
         """Return the indices ``chosen`` and all that they need, as bits."""
-        closed = 0
-        for index in chosen:
-            closed |= 1 << index | self.needs[index]
-        return closed
+        return _closure(chosen, self.needs)
 
     def apply(self, chosen: Iterable[int]) -> Graph:
         """Return ``base`` after the edits ``chosen`` and those they need; the graph may have cycles."""
-        return _apply(self.base, self.edits, self.closure(chosen))
+        return _apply(self.base, self.steps, self.closure(chosen))
+
+    def choose(self, rng: Generator, rate: float = 0.5) -> tuple[int, ...]:
+        """Return the edits that ``sample`` takes with the same generator, those that others need included."""
+        closed = _choose((self,), rng, rate)
+        return tuple([index for index in range(len(self.steps)) if closed >> index & 1])
 
     def sample(self, rng: Generator, rate: float = 0.5) -> Graph:
         """Return a graph strictly between the parents; it may have cycles, and no space has approved it yet.
@@ -162,18 +173,25 @@ class EditPath:
             InvalidArchitecture: the distance is below 2, so that nothing lies between the parents. Check
                 ``distance`` first; a search mutates instead.
         """
-        count = len(self.edits)
-        if count < 2:
-            raise InvalidArchitecture(
-                f"no graph lies between parents at distance {count}; draw other parents or mutate one"
-            )
-        size = min(max(math.ceil(rate * count - 1e-9), 1), count - 1)
-        everything = (1 << count) - 1
-        for _ in range(_MAX_DRAWS):
-            closed = self.closure(_draw(rng, count, size))
-            if closed != everything:
-                return _apply(self.base, self.edits, closed)
-        return _apply(self.base, self.edits, (1 << size) - 1)
+        return sample_jointly((self,), rng, rate)[0]
+
+
+def sample_jointly(paths: Sequence[EditPath], rng: Generator, rate: float = 0.5) -> tuple[Graph, ...]:
+    """Return one graph on each path, so that together they lie strictly between the parents.
+
+    This is how parents of several cells are crossed. The edits are drawn over the union of all paths, as
+    ``EditPath.sample`` draws them on one, so a cell may be left alone and another replaced. All paths must start at the
+    same parent (``base="first"``): from different ones, a child could equal a parent.
+
+    Raises:
+        InvalidArchitecture: the distances add up to less than 2.
+    """
+    closed = _choose(paths, rng, rate)
+    children: list[Graph] = []
+    for path in paths:
+        children.append(_apply(path.base, path.steps, closed))
+        closed >>= len(path.steps)
+    return tuple(children)
 
 
 def shortest_edit_path(
@@ -184,18 +202,20 @@ def shortest_edit_path(
     node_budget: int | None = None,
     seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    base: Base = "larger",
 ) -> EditPath:
     """Solve the edit distance of two graphs once, under unit costs, so that children can be sampled.
 
     ``rng`` draws among the shortest paths. With a budget, in search nodes or seconds, the path may be longer
-    than the shortest one; ``optimal`` tells.
+    than the shortest one; ``optimal`` tells. The path starts at the graph with more nodes, as in [1], or always at the
+    ``first``.
     """
-    base, other = read_graph(first), read_graph(second)
-    if len(base.nodes) < len(other.nodes):
-        base, other = other, base
+    start, end = read_graph(first), read_graph(second)
+    if base == "larger" and len(start.nodes) < len(end.nodes):
+        start, end = end, start
     budget = Budget(node_budget, None if seconds is None else clock() + seconds, clock)
-    solved = plain_edit_distance(base, other, _UNIT, budget, rng)
-    return edit_path(base, other, solved.mapping, solved.lower)
+    solved = plain_edit_distance(start, end, _UNIT, budget, rng)
+    return edit_path(start, end, solved.mapping, solved.lower)
 
 
 def edit_path(
@@ -210,44 +230,46 @@ def edit_path(
     """
     names = _names(base, other, mapping)
     name_of = [names[node] for node in other.nodes]
-    old_edges = {(base.nodes[u], base.nodes[v]): label for u, v, label in base.edges}
+    base_nodes = base.nodes
     new_edges = {(name_of[u], name_of[v]): label for u, v, label in other.edges}
     kept = dict(zip(name_of, other.labels, strict=True))
-    edits: list[Edit] = []
+    steps: list[_Step] = []
     needs: list[int] = []
     inserted: dict[Hashable, int] = {}
-    old_nodes = set(base.nodes)
-    for name, label, terminal in zip(name_of, other.labels, other.terminals, strict=True):
-        if name not in old_nodes:
-            inserted[name] = 1 << len(edits)
-            edits.append(InsertNode(name, label, terminal))
-            needs.append(0)
+    old_nodes = set(base_nodes)
+    if not kept.keys() <= old_nodes:
+        for name, label, terminal in zip(name_of, other.labels, other.terminals, strict=True):
+            if name not in old_nodes:
+                inserted[name] = 1 << len(steps)
+                steps.append((InsertNode, name, label, terminal))
+                needs.append(0)
     lost: dict[Hashable, int] = {}
-    for (source, target), label in old_edges.items():
-        now = new_edges.get((source, target))
+    for u, v, label in base.edges:
+        source, target = base_nodes[u], base_nodes[v]
+        now = new_edges.pop((source, target), None)
         if now is None:
-            lost[source] = lost.get(source, 0) | 1 << len(edits)
-            lost[target] = lost.get(target, 0) | 1 << len(edits)
-            edits.append(DeleteEdge(source, target))
+            lost[source] = lost.get(source, 0) | 1 << len(steps)
+            lost[target] = lost.get(target, 0) | 1 << len(steps)
+            steps.append((DeleteEdge, source, target))
             needs.append(0)
         elif now != label:
-            edits.append(RelabelEdge(source, target, now))
+            steps.append((RelabelEdge, source, target, now))
             needs.append(0)
     for (source, target), label in new_edges.items():
-        if (source, target) not in old_edges:
-            edits.append(InsertEdge(source, target, label))
-            needs.append(inserted.get(source, 0) | inserted.get(target, 0))
+        steps.append((InsertEdge, source, target, label))
+        needs.append(inserted.get(source, 0) | inserted.get(target, 0) if inserted else 0)
     deleted: list[Hashable] = []
-    for name, label in zip(base.nodes, base.labels, strict=True):
-        if name not in kept:
+    for name, label in zip(base_nodes, base.labels, strict=True):
+        now = kept.get(name)
+        if now is None:
             deleted.append(name)
-        elif kept[name] != label:
-            edits.append(RelabelNode(name, kept[name]))
+        elif now != label:
+            steps.append((RelabelNode, name, now))
             needs.append(0)
     for name in deleted:
-        edits.append(DeleteNode(name))
+        steps.append((DeleteNode, name))
         needs.append(lost.get(name, 0))
-    return EditPath(base, tuple(edits), tuple(needs), lower)
+    return EditPath(base, tuple(steps), tuple(needs), lower)
 
 
 def _names(base: PlainGraph, other: PlainGraph, mapping: dict[Hashable, Hashable | None]) -> dict[Hashable, Hashable]:
@@ -266,6 +288,33 @@ def _names(base: PlainGraph, other: PlainGraph, mapping: dict[Hashable, Hashable
     return names
 
 
+def _choose(paths: Sequence[EditPath], rng: Generator, rate: float) -> int:
+    """Return the edits of a child as bits, those of the first path lowest."""
+    count = sum([len(path.steps) for path in paths])
+    if count < 2:
+        raise InvalidArchitecture(
+            f"no graph lies between parents at distance {count}; draw other parents or mutate one"
+        )
+    size = min(max(math.ceil(rate * count - 1e-9), 1), count - 1)
+    needs: list[int] = []
+    for path in paths:
+        offset = len(needs)
+        needs.extend([need << offset for need in path.needs] if offset else path.needs)
+    everything = (1 << count) - 1
+    for _ in range(_MAX_DRAWS):
+        closed = _closure(_draw(rng, count, size), needs)
+        if closed != everything:
+            return closed
+    return (1 << size) - 1
+
+
+def _closure(chosen: Iterable[int], needs: Sequence[int]) -> int:
+    closed = 0
+    for index in chosen:
+        closed |= 1 << index | needs[index]
+    return closed
+
+
 def _draw(rng: Generator, count: int, size: int) -> list[int]:
     """Return ``size`` of ``count`` indices, uniformly without replacement (Fisher and Yates's shuffle)."""
     indices = list(range(count))
@@ -275,24 +324,25 @@ def _draw(rng: Generator, count: int, size: int) -> list[int]:
     return indices[:size]
 
 
-def _apply(base: PlainGraph, edits: tuple[Edit, ...], chosen: int) -> Graph:
+def _apply(base: PlainGraph, steps: Sequence[_Step], chosen: int) -> Graph:
     names = base.nodes
     labels = dict(zip(names, base.labels, strict=True))
     terminals = {name for name, terminal in zip(names, base.terminals, strict=True) if terminal}
     edges = {(names[source], names[target]): label for source, target, label in base.edges}
-    for index, edit in enumerate(edits):
-        if not chosen >> index & 1:
-            continue
-        if isinstance(edit, DeleteEdge):
-            del edges[edit.source, edit.target]
-        elif isinstance(edit, (InsertEdge, RelabelEdge)):
-            edges[edit.source, edit.target] = edit.label
-        elif isinstance(edit, DeleteNode):
-            del labels[edit.node]
-        else:
-            labels[edit.node] = edit.label
-            if isinstance(edit, InsertNode) and edit.terminal:
-                terminals.add(edit.node)
+    for step in steps:
+        if chosen & 1:
+            kind = step[0]
+            if kind is DeleteEdge:
+                del edges[step[1], step[2]]
+            elif kind is InsertEdge or kind is RelabelEdge:
+                edges[step[1], step[2]] = step[3]
+            elif kind is DeleteNode:
+                del labels[step[1]]
+            else:
+                labels[step[1]] = step[2]
+                if kind is InsertNode and step[3]:
+                    terminals.add(step[1])
+        chosen >>= 1
     return make_graph(labels, terminals, edges)
 
 

@@ -17,6 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from automl.graphs.alignment import Alignment, Solution
+from automl.graphs.kernels import Kernel, compiled_kernel
 
 MAX_INJECTIONS = 720
 _MAX_NODES = 16
@@ -34,20 +35,22 @@ def is_enumerable(alignment: Alignment) -> bool:
     )
 
 
-def enumerate_matchings(alignment: Alignment, rng: Generator | None) -> Solution:
+def enumerate_matchings(alignment: Alignment, rng: Generator | None, kernel: Kernel = "auto") -> Solution:
     """Return the first optimal matching or, if ``rng`` is given, one drawn uniformly from all of them."""
     pins = len(alignment.pinned)
     injections, pairs = _tables(pins, len(alignment.small_free), len(alignment.large_free))
     rows, offsets, gains, rest = _gains(alignment)
-    indices = pairs.take(rows, axis=0)
-    indices += np.array(offsets, dtype=np.intp)[:, None]
-    totals = np.add.reduce(gains.take(indices), axis=0)
-    if rng is None:
-        choice = int(totals.argmax())
+    compiled = compiled_kernel(kernel, alignment.costs)
+    if compiled is None:
+        indices = pairs.take(rows, axis=0)
+        indices += np.array(offsets, dtype=np.intp)[:, None]
+        totals = np.add.reduce(gains.take(indices), axis=0)
+        best = float(totals.max())
+        ties = (totals >= best - _TOLERANCE).nonzero()[0]
     else:
-        ties = (totals >= totals.max() - _TOLERANCE).nonzero()[0]
-        choice = int(ties[int(rng.random() * len(ties))]) if len(ties) > 1 else int(ties[0])
-    cost = rest - float(totals[choice])
+        best, ties = compiled.best_matchings(pairs, rows, offsets, gains)
+    choice = ties[0] if rng is None or len(ties) == 1 else ties[int(rng.random() * len(ties))]
+    cost = rest - best
     return Solution(cost, cost, injections[choice].tolist())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from numpy.random import Generator
 
@@ -29,7 +29,7 @@ def random_topological_order(
     Raises:
         InvalidArchitecture: the graph has a cycle, or an edge points against ``first`` or ``last``.
     """
-    successors = dict(graph.adjacency())
+    successors: dict[Hashable, Iterable[Hashable]] = dict(graph.adjacency())
     waiting = dict.fromkeys(successors, 0)
     for targets in successors.values():
         for target in targets:
@@ -38,14 +38,16 @@ def random_topological_order(
     if len(fixed) < len(first) + len(last) or not fixed <= successors.keys():
         raise InvalidArchitecture(f"first {first!r} and last {last!r} must be different nodes of the graph")
     order: list[Hashable] = []
+    ready: list[Hashable] = []
 
-    def place(node: Hashable) -> list[Hashable]:
+    def place(node: Hashable) -> None:
         if waiting[node]:
             raise InvalidArchitecture(f"node {node!r} cannot be placed: a cycle, or an edge against first or last")
         order.append(node)
         for target in successors[node]:
             waiting[target] -= 1
-        return [target for target in successors[node] if not waiting[target] and target not in fixed]
+            if not waiting[target] and target not in fixed:
+                ready.append(target)
 
     for node in first:
         place(node)
@@ -53,7 +55,7 @@ def random_topological_order(
     for draw in rng.random(len(successors) - len(fixed)).tolist():
         if not ready:
             raise InvalidArchitecture("the graph has a cycle, or an edge against first or last")
-        ready += place(ready.pop(int(draw * len(ready))))
+        place(ready.pop(int(draw * len(ready))))
     for node in last:
         place(node)
     return order

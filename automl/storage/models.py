@@ -16,8 +16,23 @@ class Base(DeclarativeBase):
     """Declarative base of the store's models."""
 
 
+class ComparisonModel(Base):
+    """A comparison: strategies and seeds on one problem. Each of its studies is a row of its own in ``studies``."""
+
+    __tablename__ = "comparisons"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    uid: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    definition: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created: Mapped[float] = mapped_column(Float)
+
+
 class StudyModel(Base):
-    """A study: its frozen definition, what may be changed later (budget), and its state."""
+    """A study: its frozen definition, what may be changed later (budget), and its state.
+
+    ``ask_seconds`` is the time that its strategy took to ask and to learn, added up over the study's engines.
+    """
 
     __tablename__ = "studies"
 
@@ -32,6 +47,8 @@ class StudyModel(Base):
     trials_budget: Mapped[int | None] = mapped_column(Integer)
     time_budget: Mapped[float | None] = mapped_column(Float)
     created: Mapped[float] = mapped_column(Float)
+    ask_seconds: Mapped[float] = mapped_column(Float, server_default="0")
+    comparison_id: Mapped[int | None] = mapped_column(ForeignKey("comparisons.id"), index=True)
 
 
 class LeaseModel(Base):

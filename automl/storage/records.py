@@ -15,7 +15,11 @@ from automl.trial import Trial, TrialState
 
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
-    """A study as stored. ``state`` is `automl.study.StudyState`'s value; ``elapsed`` is in seconds."""
+    """A study as stored. ``state`` is `automl.study.StudyState`'s value; ``elapsed`` is in seconds.
+
+    ``ask_seconds`` of them its strategy took to ask and to learn; ``comparison_id`` is that of the comparison to which
+    it belongs.
+    """
 
     id: int
     uid: str
@@ -29,6 +33,44 @@ class StudyRecord:
     time_budget: float | None
     created: float
     elapsed: float
+    ask_seconds: float = 0.0
+    comparison_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRecord:
+    """A comparison as stored."""
+
+    id: int
+    uid: str
+    name: str
+    definition: Mapping[str, Any]
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewStudy:
+    """A study that is to be written, in state ``created``."""
+
+    name: str
+    definition: Mapping[str, Any]
+    components: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    trials_budget: int | None = None
+    time_budget: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an earlier trial found, as it answers an equal one; ``is_own`` if it belongs to the same study."""
+
+    number: int
+    duplicate_of: int | None
+    state: str
+    metrics: Mapping[str, float]
+    error: str | None
+    error_kind: str | None
+    is_own: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,19 @@ over cannot write. Readers need no lease.
 from __future__ import annotations
 
 import threading
-import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Connection, Select, Table, and_, bindparam, delete, func, insert, or_, select, update
 
-from automl.errors import LeaseLost, StoreError, StudyNotFound, unknown_name
+from automl.errors import LeaseLost, StudyNotFound, unknown_name
+from automl.storage.comparisons import SELECT_STUDIES, Comparisons, insert_studies, refuse_taken
 from automl.storage.database import Durability, open_database, store_url
 from automl.storage.errors import in_plain_words, safe
 from automl.storage.lease import LEASE_SECONDS, Lease, database_clock, holder, renewal, take
 from automl.storage.models import LeaseModel, ReportModel, StudyModel, TrialModel
-from automl.storage.records import StudyRecord, TrialRecord, numbers_from_json, numbers_to_json
+from automl.storage.records import Answer, NewStudy, StudyRecord, TrialRecord, numbers_from_json, numbers_to_json
 
 __all__ = ["LEASE_SECONDS", "Lease", "Store"]
 
@@ -29,6 +28,7 @@ _STUDIES = cast(Table, StudyModel.__table__)
 _LEASES = cast(Table, LeaseModel.__table__)
 _TRIALS = cast(Table, TrialModel.__table__)
 _REPORTS = cast(Table, ReportModel.__table__)
+_ANSWERED = ("number", "duplicate_of", "state", "metrics", "error", "error_kind")
 _TRIAL_COLUMNS = [column for column in _TRIALS.c if column.name not in ("id", "study_id")]
 
 
@@ -65,6 +65,11 @@ class Store:
         self.close_connection()
         self._engine.dispose()
 
+    @property
+    def comparisons(self) -> Comparisons:
+        """The comparisons in this store."""
+        return Comparisons(self._transaction, self._clock)
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with in_plain_words(self.url):
@@ -87,39 +92,28 @@ class Store:
         time_budget: float | None = None,
     ) -> StudyRecord:
         """Write a new study in state ``created``; raises `StoreError` when the name is taken."""
+        new = NewStudy(name, definition, components, environment, trials_budget, time_budget)
         with self._transaction() as connection:
-            if connection.execute(select(_STUDIES.c.id).where(_STUDIES.c.name == name)).first():
-                raise StoreError(
-                    f"a study named {name!r} exists already; continue it with `automl resume {name}`, "
-                    "or choose another name with --study"
-                )
-            values = {
-                "uid": uuid.uuid4().hex,
-                "name": name,
-                "state": "created",
-                "definition": dict(definition),
-                "components": dict(components),
-                "environment": dict(environment),
-                "trials_budget": trials_budget,
-                "time_budget": time_budget,
-                "created": time.time(),
-            }
-            key = connection.execute(insert(_STUDIES).values(values)).inserted_primary_key
-            study_id = int(key[0]) if key else 0
-            connection.execute(insert(_LEASES).values(study_id=study_id, heartbeat=self._clock, elapsed=0.0))
+            refuse_taken(connection, name)
+            insert_studies(connection, self._clock, [new])
         return self.study(name)
 
     def studies(self) -> list[StudyRecord]:
         """Return all studies, oldest first."""
         with self._transaction() as connection:
-            return [_study_record(row) for row in connection.execute(_SELECT_STUDIES.order_by(_STUDIES.c.id))]
+            return [_study_record(row) for row in connection.execute(SELECT_STUDIES.order_by(_STUDIES.c.id))]
 
     def study(self, name: str) -> StudyRecord:
         """Return the study of that name; raises `StudyNotFound` with the nearest one."""
         with self._transaction() as connection:
-            row = connection.execute(_SELECT_STUDIES.where(_STUDIES.c.name == name)).first()
+            row = connection.execute(SELECT_STUDIES.where(_STUDIES.c.name == name)).first()
         if row is None:
-            known = [study.name for study in self.studies()]
+            if self.comparisons.find(name) is not None:
+                raise StudyNotFound(
+                    f"{name!r} is a comparison; `automl studies {name}` lists its studies, and "
+                    f"`automl compare {name} --report-only` reports what they found"
+                )
+            known = [study.name for study in self.studies() if study.comparison_id is None]
             raise StudyNotFound(unknown_name("study", name, known, "automl studies") + f"\n  store: {self.display_url}")
         return _study_record(row)
 
@@ -137,6 +131,11 @@ class Store:
         """Change the state of a study."""
         with self._owned(lease) as connection:
             self._update_study(connection, lease, state=state, reason=reason)
+
+    def add_ask_seconds(self, lease: Lease, seconds: float) -> None:
+        """Add to the time that the study's strategy took to ask and to learn."""
+        with self._owned(lease) as connection:
+            self._update_study(connection, lease, ask_seconds=_STUDIES.c.ask_seconds + seconds)
 
     def _update_study(self, connection: Connection, lease: Lease, **values: object) -> None:
         connection.execute(update(_STUDIES).where(_STUDIES.c.id == lease.study_id).values(values))
@@ -268,15 +267,15 @@ class Store:
             rows = connection.execute(query.order_by(_REPORTS.c.step))
             return [(row.step, numbers_from_json(row.metrics)) for row in rows]
 
-    def answer(self, study_id: int, cache_key: str) -> tuple[TrialRecord, bool] | None:
-        """Return an earlier trial with this cache key, and whether it is one of this study's own.
+    def answer(self, study_id: int, cache_key: str) -> Answer | None:
+        """Return what an earlier trial with this cache key found, and whether it is one of this study's own.
 
         Of this study any trial answers, running ones too; of another, only a completed or rejected one that was really
         evaluated.
         """
         with self._transaction() as connection:
             row = connection.execute(_ANSWER, {"of_study": study_id, "of_key": cache_key}).first()
-        return None if row is None else (_trial_record(row), bool(row.is_own))
+        return None if row is None else Answer(*row[:3], numbers_from_json(row.metrics), *row[4:6], bool(row.is_own))
 
 
 def _answer_query() -> Select[Any]:
@@ -287,7 +286,7 @@ def _answer_query() -> Select[Any]:
         _TRIALS.c.is_cached.is_(False),
     )
     return (
-        select(*_TRIAL_COLUMNS, own.label("is_own"))
+        select(*(_TRIALS.c[name] for name in _ANSWERED), own.label("is_own"))
         .where(_TRIALS.c.cache_key == bindparam("of_key"), or_(own, foreign))
         .order_by(own.desc(), _TRIALS.c.id)
         .limit(1)
@@ -296,7 +295,6 @@ def _answer_query() -> Select[Any]:
 
 _ANSWER = _answer_query()
 _CHANGE = update(_TRIALS).where(_TRIALS.c.study_id == bindparam("of_study"), _TRIALS.c.number == bindparam("of_number"))
-_SELECT_STUDIES = select(_STUDIES, _LEASES.c.elapsed).join(_LEASES, _LEASES.c.study_id == _STUDIES.c.id)
 
 
 def _study_record(row: Any) -> StudyRecord:

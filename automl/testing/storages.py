@@ -181,11 +181,11 @@ class StorageSuite:
         store.add_trial(other, replace(_TRIAL, number=6, cache_key="g", state="completed", is_cached=True))
         answers = {key: store.answer(lease.study_id, key) for key in "abcdefgh"}
         assert {key for key, found in answers.items() if found} == {"d", "e"}
-        assert not any(found[1] for found in answers.values() if found)
+        assert not any(found.is_own for found in answers.values() if found)
         for number, (key, state) in enumerate([*foreign, ("d", "running")]):
             store.add_trial(lease, replace(_TRIAL, number=number, cache_key=key, state=state))
         own = {key: store.answer(lease.study_id, key) for key in "abcde"}
-        assert [found is not None and (found[0].number, found[1]) for found in own.values()] == [
+        assert [found is not None and (found.number, found.is_own) for found in own.values()] == [
             (number, True) for number in range(5)
         ]
 

@@ -10,6 +10,7 @@ def register_strategies(register: Register) -> None:
     """Register the bundled strategies."""
     home = "automl_plugins.strategies"
     register("random_search", f"{home}.random_search:RandomSearch", summary="Uniform sampling, the control.")
+    register("local_search", f"{home}.local_search:LocalSearch", summary="Climb by changes of one decision, restart.")
     register(
         "regularized_evolution",
         f"{home}.regularized_evolution:RegularizedEvolution",
@@ -20,7 +21,22 @@ def register_strategies(register: Register) -> None:
         f"{home}.sep_crossover:SepCrossover",
         summary="Evolution with shortest-edit-path crossover (Qiu and Miikkulainen 2023).",
     )
+    register(
+        "rl_controller",
+        f"{home}.rl_controller:RlController",
+        summary="Policies that learn by REINFORCE or PPO (Zoph and Le 2017, ENAS).",
+    )
+    register("bananas", f"{home}.bananas:Bananas", summary="Ensemble of perceptrons on paths (White et al. 2021).")
+    register(
+        "neural_ucb", f"{home}.neural_ucb:NeuralUcb", summary="Neural bandit (Zhou et al. 2020)."
+    )
+    register("gp", f"{home}.gp:Gp", summary="Gaussian process on decisions or graphs (Ru et al. 2021).")
     register("tpe", f"{home}.tpe:Tpe", summary="Tree-structured Parzen estimator (Optuna).")
+    register("optuna_gp", f"{home}.optuna_gp:OptunaGp", summary="Gaussian process and expected improvement (Optuna).")
+    register("cmaes", f"{home}.cmaes:CmaEs", summary="Covariance matrix adaptation on a relaxed space (Optuna).")
+    register("nsga2", f"{home}.nsga2:Nsga2", summary="Genetic algorithm for several objectives (Optuna).")
+    register("nsga3", f"{home}.nsga3:Nsga3", summary="Genetic algorithm for many objectives (Optuna).")
+    register("qmc", f"{home}.qmc:QuasiMonteCarlo", summary="Low-discrepancy sequence (Optuna).")
 
 
 @hookimpl
@@ -28,13 +44,26 @@ def register_evaluators(register: Register) -> None:
     """Register the bundled evaluators."""
     home = "automl_plugins.evaluators"
     register("cost", f"{home}.cost:Cost", summary="Parameters and multiply-accumulates, exact, nothing allocated.")
+    register("edit_distance", f"{home}.edit_distance:EditDistance", summary="Exact edit distance to a known target.")
     register("train", f"{home}.train:Train", summary="Train the network and measure it on the validation split.")
+    register(
+        "nas_bench_201",
+        f"{home}.nas_bench_201:NasBench201Table",
+        summary="Look a cell up in the table of NAS-Bench-201.",
+    )
+    register(
+        "nas_bench_101",
+        f"{home}.nas_bench_101:NasBench101Table",
+        summary="Look a cell up in the table of NAS-Bench-101.",
+    )
+    register("surrogate", f"{home}.surrogate:Surrogate", summary="A model of a benchmark table, for the whole space.")
 
 
 @hookimpl
 def register_tasks(register: Register) -> None:
     """Register the bundled tasks."""
     home = "automl_plugins.tasks"
+    register("none", f"{home}.none:NoTask", summary="No data, for evaluators that look at none (benchmark tables).")
     register("digits", f"{home}.digits:Digits", summary="1,797 real handwritten digits of 8x8 pixels (scikit-learn).")
     register("arrays", f"{home}.arrays:Arrays", summary="Your own arrays from an .npz file.")
     register("image_folder", f"{home}.image_folder:ImageFolder", summary="Your own images, one folder per class.")
@@ -54,3 +83,30 @@ def register_trackers(register: Register) -> None:
     home = "automl_plugins.trackers"
     register("mlflow", f"{home}.mlflow:Mlflow", summary="Mirror of the study in MLflow.")
     register("progress", f"{home}.progress:ProgressDisplay", summary="Live progress in the terminal.")
+
+
+@hookimpl
+def register_analyses(register: Register) -> None:
+    """Register the bundled analyses."""
+    home = "automl_plugins.analyses"
+    register(
+        "expected_improvement",
+        f"{home}.expected_improvement:ExpectedImprovement",
+        summary="Theory of crossover, mutation and policy gradient (Qiu and Miikkulainen 2023).",
+    )
+    register("landscape", f"{home}.landscape:Landscape", summary="Maxima, ascents and random search of a whole table.")
+
+
+@hookimpl
+def register_data(register: Register) -> None:
+    """Register the bundled data sources."""
+    home = "automl_plugins.data"
+    register("nas_bench_201", f"{home}.nas_bench_201:NasBench201Data", summary="All 15,625 cells of NAS-Bench-201.")
+    register(
+        "nas_bench_101", f"{home}.nas_bench_101:NasBench101Data", summary="Cells of NAS-Bench-101, or all of them."
+    )
+    register("nas_bench_graph", f"{home}.nas_bench_graph:NasBenchGraphData", summary="26,206 graph neural networks.")
+    register("darts_1k", f"{home}.darts_1k:Darts1kData", summary="1,000 random DARTS cells on CIFAR-10.")
+    register(
+        "nas_bench_nlp", f"{home}.nas_bench_nlp:NasBenchNlpData", summary="345 runs of recurrent cells, WikiText-2."
+    )

@@ -32,10 +32,25 @@ def test_the_distance_is_the_one_networkx_finds(draw_graph, networkx_distance, s
     assert found.cost == networkx_distance(first, second)
 
 
+RELABELLING_IS_CHEAP = EditCosts(1.0, 1.0, 0.5, 1.0, 1.0, 0.25)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(60))
-def test_the_distance_of_larger_graphs_is_the_one_networkx_finds(draw_graph, networkx_distance, seed):
-    first, second = pair(draw_graph, 1000 + seed, largest=7)
+@pytest.mark.parametrize("costs", [UNIT, SUBSTITUTION_PAYS, RELABELLING_IS_CHEAP], ids=["unit", "sub", "relabel"])
+@pytest.mark.parametrize("seed", range(160))
+def test_the_distance_of_larger_graphs_is_the_one_networkx_finds(draw_graph, networkx_distance, seed, costs):
+    first, second = pair(draw_graph, 1000 + seed, largest=6)
+    assert edit_distance(first, second, costs=costs).cost == pytest.approx(networkx_distance(first, second, costs))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_line_graphs_have_the_distance_networkx_finds(draw_graph, networkx_distance, seed):
+    rng = np.random.default_rng(seed)
+    edges = [(0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 6), (3, 6), (4, 7), (5, 7), (6, 7)]
+    first, second = (draw_graph(rng, 8, density=0.0) for _ in range(2))
+    first.add_edges_from(edges)
+    second.add_edges_from(edges[: 10 - seed % 3])
     assert edit_distance(first, second).cost == networkx_distance(first, second)
 
 

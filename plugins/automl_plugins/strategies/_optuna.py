@@ -1,183 +1,242 @@
-"""How an Optuna sampler answers a walk, and how a told trial becomes one of Optuna's.
+"""Samplers of Optuna as strategies: what they are told, how they answer a walk, and how repeats are masked.
 
-Every sampler is made afresh for each ask, from a seed that the engine derives, on a study that holds the told trials:
-so the strategy is a fold, as its contract says. Asked and pending trials are closed as failed afterwards; samplers
-ignore those.
+Every sampler is made afresh for each ask, from a seed that the ask's generator draws, and reads a study that holds the
+told trials and nothing else: so the strategy is a fold, as its contract says. Only the methods that Optuna documents
+for samplers and storages are called.
+
+What Optuna does not know, and is decided here:
+
+* A failed trial counts as the worst loss told so far, of each objective; until a first trial has losses it waits. With
+  constraints it is infeasible without limit, after every trial whose violation is known.
+* Optuna repeats itself by design. A walk whose architecture is told or pending is asked again, up to ``max_tries``
+  times; then a random neighbour of the last is taken.
+* Samplers that need the same parameters in every trial get all decisions that random walks ask; those that an
+  architecture does not have are filled in.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+import math
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 import optuna
-from numpy.random import Generator
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from numpy.random import Generator, default_rng
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
+from pydantic import Field
 
-from automl import Architecture, Chooser, Decision, InvalidArchitecture, Problem, Proposal, Trial, TrialState, Value
+from automl import (
+    Architecture,
+    BaseOptions,
+    Chooser,
+    Decision,
+    InvalidArchitecture,
+    Problem,
+    Proposal,
+    Strategy,
+    Trial,
+    TrialState,
+    Value,
+    derive_rng,
+)
+from automl_plugins.strategies._optuna_encoding import Encoding, PlainEncoding, Point, fits, universe
+from automl_plugins.strategies._optuna_storage import Told
 
-_MAX_SUBSETS = 256
-_CONSTRAINTS = "constraints"
+
+class OptunaOptions(BaseOptions):
+    """What every sampler's strategy has."""
+
+    max_tries: Annotated[int, Field(ge=1)] = 20
+    """Walks asked for before a repeat is replaced by a random neighbour."""
 
 
-class OptunaHistory:
-    """The told trials of a study, as an Optuna study in memory."""
+class OptunaStrategy(Strategy):
+    """A sampler of Optuna as a strategy. A subclass makes the sampler.
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
+    ``has_fixed_parameters`` says that the sampler is given the same parameters in every trial, whatever the walk asks.
+    """
+
+    has_fixed_parameters: ClassVar[bool] = True
+    Options: ClassVar[type[BaseOptions]] = OptunaOptions
+    options: Any
+
+    def __init__(self, problem: Problem, options: Any = None) -> None:
+        super().__init__(problem, options)
+        self.encoding = self.make_encoding()
+        self.told = Told(len(problem.goal.objectives))
+        self.decisions = universe(problem.space, default_rng(0)) if self.has_fixed_parameters else []
+        self.parameters: dict[str, BaseDistribution] = {}
+        for decision in self.decisions:
+            self.parameters.update(self.encoding.parameters(decision))
+        self._tells = 0
         self._keys: set[str] = set()
-        self._told: list[optuna.trial.FrozenTrial] = []
-        self._spent = 0
-        self._study = self._new_study()
+        self._worst: list[float] = []
+        self._waiting: list[Trial] = []
 
-    def tell(self, trial: Trial) -> None:
-        """Add a told trial.
+    @abstractmethod
+    def sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        """Return a fresh sampler, every option given."""
 
-        One without finite objectives counts as the worst there is; with several objectives, where Optuna knows no
-        worst, it is left out.
-        """
-        self._keys.add(trial.key)
-        is_finite = trial.state is TrialState.COMPLETED and all(abs(loss) < float("inf") for loss in trial.losses)
-        lost = OptunaState.PRUNED if len(trial.losses) == 1 else OptunaState.FAIL
-        self._told.append(self._frozen(trial, OptunaState.COMPLETE if is_finite else lost))
-        self._study.add_trial(self._told[-1])
+    def fresh_sampler(self, seed: int) -> Any:
+        """Return `sampler`, without what Optuna says of options that are new or leaving: they are given on purpose."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            return self.sampler(seed)
 
-    def propose(
-        self, sampler: optuna.samplers.BaseSampler, pending: Sequence[Trial], rng: Generator, *, tries: int
-    ) -> Proposal:
-        """Return a proposal that is valid and new; after ``tries`` walks, a random neighbour of the last."""
-        space = self._problem.space
-        if self._spent > len(self._told):
-            self._study, self._spent = self._new_study(), 0
+    def make_encoding(self) -> Encoding:
+        """Return the encoding of decisions; by default one parameter each."""
+        return PlainEncoding()
+
+    def point(self, relative: Mapping[str, Any]) -> Point:
+        """Return the values that the sampler chose together, as the trial shall have them."""
+        return dict(relative)
+
+    def note(self, sampler: optuna.samplers.BaseSampler, point: Point) -> dict[str, Any]:
+        """Return what a later `tell` must know of the answer and cannot read from the architecture."""
+        return {}
+
+    def filling(self, decision: Decision, trial: Trial) -> Value:
+        """Return the answer to a decision that the trial's architecture does not have: any, drawn for the trial."""
+        return decision.draw(derive_rng(self.problem.seed, "filling", trial.number, decision.name))
+
+    def asked(self) -> FrozenTrial:
+        """Return a trial for a sampler to answer for; it is never part of the study."""
+        return self.told.asked()
+
+    def enter(self, frozen: FrozenTrial) -> None:
+        """Add a told trial to the study."""
+        self.told.add(frozen)
+
+    def is_starting(self, pending: Sequence[Trial], trials: int) -> bool:
+        """Say whether fewer than ``trials`` have been asked, or none has been told."""
+        return self._tells + len(pending) < trials or self._tells == 0
+
+    def random(self, rng: Generator) -> Proposal:
+        """Return a random architecture."""
+        return Proposal(self.problem.space.sample(rng), note={"operator": "random"})
+
+    def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
+        """Return a proposal that is valid and new; after ``max_tries`` walks, a random neighbour of the last."""
+        space, last = self.problem.space, None
         known = self._keys | {trial.key for trial in pending}
-        last: Architecture | None = None
-        with _quiet(), self._pending(pending):
-            self._study.sampler = sampler
-            for _ in range(tries):
+        note: dict[str, Any] = {}
+        with self.told.running([self._frozen(trial, OptunaState.RUNNING) for trial in pending]):
+            sampler = self.fresh_sampler(int(rng.integers(2**32)))
+            study = self.told.study(sampler)
+            for _ in range(self.options.max_tries):
+                asked = self.asked()
+                point = self._relative(sampler, study, asked)
+                note = self.note(sampler, point)
                 try:
-                    last = self._walk()
+                    last = space.record(_PointChooser(self.encoding, point, sampler, study, asked))
                 except InvalidArchitecture:
                     continue
                 if space.key(last) not in known:
-                    return Proposal(last, note={"operator": "sampler"})
+                    return Proposal(last, note={"operator": "sampler", **note})
         if last is None:
-            return Proposal(space.sample(rng), note={"operator": "random", "because": "no valid walk"})
-        neighbour = space.mutate(last, rng)
-        for _ in range(tries):
+            return Proposal(space.sample(rng), note={"operator": "random", "because": "no valid walk", **note})
+        return Proposal(
+            self._neighbour(last, known, rng), note={"operator": "neighbour", "because": "only repeats", **note}
+        )
+
+    def tell(self, trial: Trial) -> None:
+        """Add a told trial to the study, with losses that stand for those it does not have."""
+        self._tells += 1
+        self._keys.add(trial.key)
+        if _has_losses(trial):
+            seen = self._worst or trial.losses
+            self._worst = [max(pair) for pair in zip(seen, trial.losses, strict=True)]
+        self._waiting.append(trial)
+        if not self._worst:
+            return
+        for waiting in self._waiting:
+            self.enter(self._frozen(waiting, OptunaState.COMPLETE))
+        self._waiting.clear()
+
+    def _relative(
+        self, sampler: optuna.samplers.BaseSampler, study: optuna.Study, asked: FrozenTrial
+    ) -> dict[str, Any]:
+        fixed = self.parameters if self.has_fixed_parameters else sampler.infer_relative_search_space(study, asked)
+        return self.point(sampler.sample_relative(study, asked, fixed)) if fixed else {}
+
+    def _neighbour(self, architecture: Architecture, known: set[str], rng: Generator) -> Architecture:
+        space = self.problem.space
+        neighbour = space.mutate(architecture, rng)
+        for _ in range(self.options.max_tries):
             if space.key(neighbour) not in known:
                 break
             neighbour = space.mutate(neighbour, rng)
-        return Proposal(neighbour, note={"operator": "neighbour", "because": "only repeats"})
+        return neighbour
 
-    def _new_study(self) -> optuna.Study:
-        """Return a study of the told trials alone, without what earlier asks left behind."""
-        with _quiet():
-            study = optuna.create_study(directions=["minimize"] * len(self._problem.goal.objectives))
-            study.add_trials(self._told)
-        return study
-
-    def _walk(self) -> Architecture:
-        asked = self._study.ask()
-        self._spent += 1
-        try:
-            return self._problem.space.record(_OptunaChooser(asked))
-        finally:
-            self._study.tell(asked, state=OptunaState.FAIL)
-
-    @contextmanager
-    def _pending(self, pending: Sequence[Trial]) -> Iterator[None]:
-        numbers = []
-        for trial in pending:
-            numbers.append(len(self._study.get_trials(deepcopy=False)))
-            self._study.add_trial(self._frozen(trial, OptunaState.RUNNING))
-            self._spent += 1
-        try:
-            yield
-        finally:
-            for number in numbers:
-                self._study.tell(number, state=OptunaState.FAIL)
-
-    def _frozen(self, trial: Trial, state: OptunaState) -> optuna.trial.FrozenTrial:
-        params: dict[str, Any] = {}
-        distributions: dict[str, BaseDistribution] = {}
-        for decision in self._problem.space.decisions(trial.architecture):
-            for name, distribution, value in _parameters(decision, trial.architecture[decision.name]):
-                params[name], distributions[name] = value, distribution
-        values = list(trial.losses) if state is OptunaState.COMPLETE else None
-        attributes: Mapping[str, Any] = {_CONSTRAINTS: [trial.violation]} if self._problem.goal.constraints else {}
+    def _frozen(self, trial: Trial, state: OptunaState) -> FrozenTrial:
+        params, distributions = self._encoded(trial)
+        is_told = state is OptunaState.COMPLETE
+        losses = trial.losses if _has_losses(trial) else self._worst
         return optuna.create_trial(
             state=state,
-            values=values,
+            values=list(losses) if is_told else None,
             params=params,
             distributions=distributions,
-            system_attrs=dict(attributes),
+            constraints={"violation": _violation(trial)} if is_told and self.problem.goal.constraints else None,
         )
 
+    def _encoded(self, trial: Trial) -> tuple[Point, dict[str, BaseDistribution]]:
+        architecture, params = trial.architecture, {}
+        near = trial.note.get("point")
+        near = near if isinstance(near, Mapping) else {}
+        if not self.has_fixed_parameters:
+            distributions: dict[str, BaseDistribution] = {}
+            for decision in self.problem.space.decisions(architecture):
+                params.update(self.encoding.encode(decision, architecture[decision.name], near))
+                distributions.update(self.encoding.parameters(decision))
+            return params, distributions
+        for decision in self.decisions:
+            if decision.name in architecture:
+                params.update(self.encoding.encode(decision, architecture[decision.name], near))
+                continue
+            parameters = self.encoding.parameters(decision)
+            kept = {name: near[name] for name, each in parameters.items() if fits(each, near.get(name))}
+            is_whole = len(kept) == len(parameters)
+            params.update(kept if is_whole else self.encoding.encode(decision, self.filling(decision, trial), {}))
+        return params, self.parameters
 
-class _OptunaChooser(Chooser):
-    """Lets an Optuna trial answer."""
 
-    def __init__(self, trial: optuna.Trial) -> None:
-        self._trial = trial
+class _PointChooser(Chooser):
+    """Answers with the values that a sampler chose together, and asks it for one that it did not choose."""
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        point: Point,
+        sampler: optuna.samplers.BaseSampler,
+        study: optuna.Study,
+        asked: FrozenTrial,
+    ) -> None:
+        self._encoding = encoding
+        self._point = point
+        self._rest: Callable[[str, BaseDistribution], Any] = lambda name, distribution: sampler.sample_independent(
+            study, asked, name, distribution
+        )
 
     def answer(self, decision: Decision) -> Value:
-        match decision.kind:
-            case "categorical":
-                return self._trial.suggest_categorical(decision.name, decision.options)
-            case "integer":
-                return self._trial.suggest_int(decision.name, decision.low, decision.high, log=decision.log)
-            case "real":
-                return self._trial.suggest_float(decision.name, decision.low, decision.high, log=decision.log)
-            case "index":
-                return self._trial.suggest_categorical(decision.name, range(decision.count))
-        if decision.size <= _MAX_SUBSETS:
-            texts = [json.dumps(answer) for answer in decision.answers()]
-            return tuple(json.loads(self._trial.suggest_categorical(decision.name, texts)))
-        chosen = [i for i in range(decision.count) if self._trial.suggest_categorical(f"{decision.name}[{i}]", _SIDES)]
-        missing = [i for i in range(decision.count) if i not in chosen][: max(0, decision.smallest - len(chosen))]
-        return tuple(sorted([*chosen[: decision.largest], *missing]))
+        if decision.size == 1:
+            return decision.low if decision.kind == "real" else next(decision.answers())
+        parameters = self._encoding.parameters(decision)
+        point = {
+            name: self._point[name] if name in self._point else self._rest(name, distribution)
+            for name, distribution in parameters.items()
+        }
+        return self._encoding.decode(decision, point)
 
 
-_SIDES = (False, True)
+def _has_losses(trial: Trial) -> bool:
+    return trial.state is TrialState.COMPLETED and all(math.isfinite(loss) for loss in trial.losses)
 
 
-def _parameters(decision: Decision, value: Value) -> Iterator[tuple[str, BaseDistribution, Any]]:
-    """Yield the Optuna parameters of one decision, as `_OptunaChooser` suggests them."""
-    match decision.kind:
-        case "categorical":
-            yield decision.name, CategoricalDistribution(decision.options), value
-        case "integer":
-            yield decision.name, IntDistribution(decision.low, decision.high, log=decision.log), value
-        case "real":
-            yield decision.name, FloatDistribution(decision.low, decision.high, log=decision.log), value
-        case "index":
-            yield decision.name, CategoricalDistribution(tuple(range(decision.count))), value
-        case "subset":
-            chosen = value if isinstance(value, tuple) else ()
-            if decision.size <= _MAX_SUBSETS:
-                texts = [json.dumps(answer) for answer in decision.answers()]
-                yield decision.name, CategoricalDistribution(texts), json.dumps(chosen)
-                return
-            for i in range(decision.count):
-                yield f"{decision.name}[{i}]", CategoricalDistribution(_SIDES), i in chosen
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's per-trial log lines, which speak of trials that are not the user's, to warnings."""
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+def _violation(trial: Trial) -> float:
+    return trial.violation if trial.state in (TrialState.COMPLETED, TrialState.REJECTED) else math.inf

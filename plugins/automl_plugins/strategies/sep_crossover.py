@@ -8,7 +8,8 @@ Where we deviate from [1]: an edit drawn without the ones it needs brings them a
 that the child's distances to its parents always add up; the population follows the budget instead of being 100; when no
 child is found (parents at distance 0 or 1, or 50 invalid children) the parent is mutated instead of skipping the step.
 Children are decoded with random order among unordered nodes, and parents are re-ordered likewise before a mutation:
-with a frozen order, upper-triangular mutation could never add an edge against it.
+with a frozen order, upper-triangular mutation could never add an edge against it. Where a space has several cells, each
+is aligned with its counterpart, the distance is the sum, and the edits are drawn over all cells together.
 
 [1] Qiu and Miikkulainen. Shortest edit path crossover: a theory-driven solution to the permutation problem in
     evolutionary neural architecture search. ICML 2023. arXiv 2210.14016. A US patent application on the operator was
@@ -23,7 +24,8 @@ from typing import Annotated, Any, Literal
 from numpy.random import Generator
 from pydantic import Field
 
-from automl import Architecture, EditPath, InvalidArchitecture, Problem, Proposal, Strategy, Trial
+from automl import Problem, Proposal, Strategy, Trial
+from automl_plugins.strategies._crossover import sep_child
 from automl_plugins.strategies._population import Population, PopulationOptions
 
 _REDRAWS = 10
@@ -77,19 +79,21 @@ class SepCrossover(Strategy):
 
     def _crossover(self, rng: Generator) -> Proposal | None:
         """Return a child of two tournament winners, or ``None`` when nothing lies between them."""
-        space = self.problem.space
         first, second = self._parents(rng)
-        path = EditPath.between(
-            space.graph_of(first.architecture),
-            space.graph_of(second.architecture),
-            rng=rng,
+        found = sep_child(
+            self.problem.space,
+            first.architecture,
+            second.architecture,
+            rng,
+            rate=self.options.rate,
+            max_children=self.options.max_children,
             node_budget=self.options.node_budget,
         )
-        if path.distance < 2:
+        if found is None:
             return None
-        child = self._child(path, rng)
-        note = {"operator": "sep_crossover", "parents": [first.number, second.number], "distance": path.distance}
-        return None if child is None else Proposal(child, note=note)
+        child, distance = found
+        note = {"operator": "sep_crossover", "parents": [first.number, second.number], "distance": distance}
+        return Proposal(child, note=note)
 
     def _parents(self, rng: Generator) -> tuple[Trial, Trial]:
         for _ in range(_REDRAWS):
@@ -98,11 +102,3 @@ class SepCrossover(Strategy):
             if first.key != second.key:
                 break
         return first, second
-
-    def _child(self, path: EditPath, rng: Generator) -> Architecture | None:
-        for _ in range(self.options.max_children):
-            try:
-                return self.problem.space.architecture_of(path.sample(rng, self.options.rate), rng)
-            except InvalidArchitecture:
-                continue
-        return None

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from automl import AutomlError, BaseOptions, ConfigurationError, Progress, Study, Tracker, Trial
+from automl import AutomlError, BaseOptions, Comparison, ConfigurationError, Progress, Study, Tracker, Trial
 from automl_plugins.trackers._mlflow_mirror import server
 from automl_plugins.trackers._mlflow_mirror.assignment import Assignment, Children, Status
 from automl_plugins.trackers._mlflow_mirror.places import Place, holds_credentials, place_of
@@ -125,6 +125,24 @@ class Mlflow(Tracker):
         elif self._writer.exit_code is None:
             log.info("%s of %s yet; the rest follows in the background", behind, self._name)
 
+    def comparison_finished(self, comparison: Comparison) -> None:
+        """Write the comparison's run; waits a moment, and leaves the rest to the writer."""
+        if importlib.util.find_spec("mlflow") is None:
+            log.warning("mlflow is not installed: the comparison is not mirrored (use --no-mlflow to leave it out)")
+            return
+        self._name, options = comparison.name, self.options
+        self._place = place_of(comparison.store.url, options.tracking_uri)
+        assignment = Assignment(
+            comparison.store.url, comparison.name, options.tracking_uri, "none", True, options.patience, True
+        )
+        self._writer = WriterProcess(assignment)
+        self._writer.wait(_LONGEST_WAIT if options.wait is None else options.wait)
+        if self._writer.trouble:
+            where = f"{self._name} is not in MLflow at {self._place.display_uri}"
+            log.warning("%s: %s; %s", where, self._writer.trouble, self._remedy)
+        elif self._writer.exit_code is None:
+            log.info("%s is being written to MLflow in the background", self._name)
+
     def join(self, seconds: float) -> bool:
         """Wait until the writer has ended, at most ``seconds``; say whether all is mirrored."""
         return self._writer is not None and self._writer.wait(seconds) and self._writer.exit_code == 0
@@ -156,8 +174,22 @@ class Mlflow(Tracker):
         """
         if importlib.util.find_spec("mlflow") is None:
             raise AutomlError("mlflow is not installed; install it with `pip install mlflow`")
-        place = place_of(study.store.url, tracking_uri)
         assignment = Assignment(study.store.url, study.name, tracking_uri, children, False, _SYNC_PATIENCE)
+        return cls._synced(assignment, study.definition.project, on_progress)
+
+    @classmethod
+    def sync_comparison(cls, comparison: Comparison, *, tracking_uri: str | None = None) -> SyncReport:
+        """Write the run of ``comparison`` anew, with what its finished studies show; see `sync` for what is raised."""
+        if importlib.util.find_spec("mlflow") is None:
+            raise AutomlError("mlflow is not installed; install it with `pip install mlflow`")
+        comparison.report()  # so that a comparison with nothing to show yet says so here
+        store = comparison.store
+        assignment = Assignment(store.url, comparison.name, tracking_uri, "none", False, _SYNC_PATIENCE, True)
+        return cls._synced(assignment, comparison.definition.base.project, None)
+
+    @classmethod
+    def _synced(cls, assignment: Assignment, project: str, on_progress: Callable[[int], None] | None) -> SyncReport:
+        place = place_of(assignment.storage, assignment.tracking_uri)
         writer = WriterProcess(assignment)
 
         def watch(status: Status) -> None:
@@ -170,13 +202,13 @@ class Mlflow(Tracker):
             if writer.exit_code is None:
                 writer.stop()
         if writer.exit_code != 0:
+            what = "comparison" if assignment.is_comparison else "study"
             raise AutomlError(
-                f"study {study.name!r} could not be mirrored to {place.display_uri}: {writer.trouble}; "
+                f"{what} {assignment.study!r} could not be mirrored to {place.display_uri}: {writer.trouble}; "
                 "what was written stays, and the next `automl mlflow sync` goes on from there"
             )
         status = writer.status
         watch(status)
-        project = study.definition.project
         return SyncReport(
             place.display_uri,
             project,

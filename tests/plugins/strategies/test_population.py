@@ -77,6 +77,26 @@ def test_the_random_start_counts_what_is_on_its_way():
     assert not population.is_founding(2)
 
 
-@pytest.mark.parametrize(("budget", "size"), [(None, 30), (1, 10), (50, 10), (300, 30), (10_000, 100)])
-def test_the_population_follows_the_budget(budget, size):
-    assert Population(PopulationOptions(), budget).size == size
+@pytest.mark.parametrize(
+    ("budget", "size", "drawn"),
+    [(None, 30, 10), (1, 10, 5), (200, 10, 5), (500, 25, 8), (1_000, 50, 10), (2_000, 100, 10), (9_999, 100, 10)],
+)
+def test_the_population_follows_the_budget(budget, size, drawn):
+    population = Population(PopulationOptions(), budget)
+    assert (population.size, population.tournament_size) == (size, drawn)
+    assert Population(PopulationOptions(population_size=7, tournament_size=2), budget).size == 7
+
+
+def test_a_pair_is_two_architectures_where_there_are_two():
+    """Two tournaments of three among five have the same winner half of the time; then they are held again."""
+    population = filled(5, [trial(number, float(number)) for number in range(5)], drawn=3)
+    rng = np.random.default_rng(0)
+    pairs = [population.pair(rng) for _ in range(100)]
+    assert all(first.architecture != second.architecture for first, second in pairs)
+    assert {first.number for first, _ in pairs} == {second.number for _, second in pairs} == {0, 1, 2}
+
+
+def test_a_population_of_equals_pairs_equals():
+    population = filled(4, [trial(0, 1.0)] * 4)
+    first, second = population.pair(np.random.default_rng(0))
+    assert first == second

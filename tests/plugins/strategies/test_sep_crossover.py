@@ -1,11 +1,27 @@
 import statistics
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import pytest
 
-from automl import Architecture, EditPath, Goal, Objective, Problem, Trial, TrialState, derive_rng, edit_distance
+from automl import (
+    Architecture,
+    Chooser,
+    EditPath,
+    Goal,
+    InvalidArchitecture,
+    Objective,
+    Problem,
+    SearchSpace,
+    Trial,
+    TrialState,
+    derive_rng,
+    edit_distance,
+    random_topological_order,
+)
 from automl.testing.problems import ConditionalSpace
+from automl_plugins.strategies._crossover import sep_child
 from automl_plugins.strategies.random_search import RandomSearch
 from automl_plugins.strategies.regularized_evolution import RegularizedEvolution
 from automl_plugins.strategies.sep_crossover import SepCrossover
@@ -140,3 +156,101 @@ def test_it_comes_closer_to_the_best_cell_than_chance():
     crossed = reached(SepCrossover, 2, 200, population_size=40, tournament_size=8)
     drawn = reached(RandomSearch, 2, 200)
     assert statistics.mean(crossed) < statistics.mean(drawn)
+
+
+class TwoCells(SearchSpace[tuple[str, ...]]):
+    """Two cells, each a line of three operations between an input and an output."""
+
+    def decide(self, choose: Chooser) -> tuple[str, ...]:
+        return tuple(
+            choose.categorical(f"{cell}_{i}", "abcd", f"{cell}_op") for cell in ("normal", "reduce") for i in range(3)
+        )
+
+    def build(self, blueprint, task):
+        raise NotImplementedError
+
+    def graph_of(self, architecture):
+        return nx.union(*self.graphs_of(architecture), rename=("normal-", "reduce-"))
+
+    def graphs_of(self, architecture):
+        return tuple(self._line(architecture, cell) for cell in ("normal", "reduce"))
+
+    def architecture_of(self, graph, rng):
+        raise NotImplementedError
+
+    def architecture_of_graphs(self, graphs, rng):
+        answers = {}
+        for cell, graph in zip(("normal", "reduce"), graphs, strict=True):
+            inner = random_topological_order(graph, rng, first=["in"], last=["out"])[1:-1]
+            if len(inner) != 3 or graph.number_of_edges() != 4:
+                raise InvalidArchitecture("a cell is a line of three operations")
+            answers |= {f"{cell}_{i}": graph.nodes[node]["label"] for i, node in enumerate(inner)}
+        return Architecture.of(answers)
+
+    def _line(self, architecture, cell):
+        graph = nx.DiGraph()
+        graph.add_node("in", label=f"{cell} input", terminal=True)
+        for i in range(3):
+            graph.add_node(i, label=architecture[f"{cell}_{i}"])
+        graph.add_node("out", label=f"{cell} output", terminal=True)
+        nx.add_path(graph, ["in", 0, 1, 2, "out"])
+        return graph
+
+
+def two_cells(normal, reduce):
+    names = [f"{cell}_{i}" for cell in ("normal", "reduce") for i in range(3)]
+    return Architecture.of(dict(zip(names, [*normal, *reduce], strict=True)))
+
+
+def apart(space, first, second):
+    pairs = zip(space.graphs_of(first), space.graphs_of(second), strict=True)
+    return sum(edit_distance(one, two).cost for one, two in pairs)
+
+
+def test_each_of_several_cells_is_crossed_with_its_counterpart():
+    space, rng = TwoCells(), np.random.default_rng(0)
+    first, second = two_cells("aaa", "aab"), two_cells("bbb", "bbc")
+    drawn = [sep_child(space, first, second, rng) for _ in range(200)]
+    assert all(distance == 6 for _, distance in drawn)
+    for child, _ in drawn:
+        assert apart(space, first, child) == apart(space, child, second) == 3
+    alone = [child for child, _ in drawn if [child[f"normal_{i}"] for i in range(3)] == ["a", "a", "a"]]
+    assert alone, "half of the edits may all fall on one cell"
+
+
+def test_cells_whose_distances_add_up_to_two_have_a_child():
+    """Neither cell alone has anything between its parents."""
+    space, rng = TwoCells(), np.random.default_rng(0)
+    first, second = two_cells("aaa", "aaa"), two_cells("aba", "aca")
+    children = {str(sep_child(space, first, second, rng)[0]) for _ in range(20)}
+    assert children == {str(two_cells("aba", "aaa")), str(two_cells("aaa", "aca"))}
+    assert sep_child(space, first, two_cells("aba", "aaa"), rng) is None
+    assert sep_child(space, first, first, rng) is None
+
+
+def test_a_search_over_two_cells_alternates_and_reports_the_sum():
+    space = TwoCells()
+    trials = evolve(sep(space, population_size=10, tournament_size=3), 60, rugged)
+    crossed = [trial for trial in trials if trial.note["operator"] == "sep_crossover"]
+    assert len(crossed) >= 20
+    for child in crossed:
+        parents = [trials[number].architecture for number in child.note["parents"]]
+        assert apart(space, *parents) == child.note["distance"]
+        assert sum(apart(space, parent, child.architecture) for parent in parents) == child.note["distance"]
+
+
+def test_the_same_seed_gives_the_same_child():
+    space, rng = NasCell(), np.random.default_rng(5)
+    for _ in range(10):
+        first, second = space.sample(rng), space.sample(rng)
+        children = [sep_child(space, first, second, np.random.default_rng(1)) for _ in range(2)]
+        assert children[0] == children[1]
+
+
+def test_no_child_is_found_where_every_one_is_invalid():
+    class Closed(TwoCells):
+        def architecture_of_graphs(self, graphs, rng):
+            raise InvalidArchitecture("nothing is valid here")
+
+    space = Closed()
+    assert sep_child(space, two_cells("aaa", "aaa"), two_cells("bbb", "bbb"), np.random.default_rng(0)) is None

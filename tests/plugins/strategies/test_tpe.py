@@ -122,3 +122,20 @@ def test_trials_without_a_value_can_be_all_there_is():
         one = strategy.ask(derive_rng(0, "ask", number), ()).architecture
         strategy.tell(Trial(number, one, space.key(one), TrialState.FAILED, losses=(float("inf"),)))
     assert space.validate(strategy.ask(derive_rng(0, "ask", 12), ()).architecture)
+
+
+@pytest.mark.parametrize("options", [{}, {"multivariate": False}, {"group": True}])
+def test_walks_that_share_a_model_get_what_the_sampler_itself_would_give(options, monkeypatch):
+    """With many repeats on the way."""
+    import optuna
+
+    from automl_plugins.strategies import tpe
+
+    found = [search(ConditionalSpace(), 25, lambda trial: (len(trial.architecture),), **options)[1]]
+    monkeypatch.setattr(tpe, "_Fitted", optuna.samplers.TPESampler)
+    found.append(search(ConditionalSpace(), 25, lambda trial: (len(trial.architecture),), **options)[1])
+    assert found[0] == found[1]
+    flat = [search(FlatSpace(), 40, count_of_a, **options)[1]]
+    monkeypatch.undo()
+    flat.append(search(FlatSpace(), 40, count_of_a, **options)[1])
+    assert flat[0] == flat[1]

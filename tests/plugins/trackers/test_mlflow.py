@@ -287,3 +287,69 @@ def wait_until(is_true: Any, seconds: float = 120.0) -> None:
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A comparison whose end was told to the tracker."""
+    from automl import compare
+
+    folder = tmp_path_factory.mktemp("compared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        comparison = compare(
+            ["regularized_evolution"],
+            space="automl_fakes:MlpSpace",
+            evaluators=["tiny_strategies:Table"],
+            trials=8,
+            seeds=2,
+            report={"target": 0.9},
+            name="two",
+            storage=str(folder / "automl.db"),
+            trackers=["mlflow"],
+            options={"mlflow": {"wait": WAIT}},
+        )
+    return comparison
+
+
+def client_of(compared: Any) -> Any:
+    from mlflow.tracking.client import MlflowClient
+
+    return MlflowClient(Mlflow.tracking_uri(compared.store.url))
+
+
+def test_comparison_is_one_run_with_its_figures_and_files(compared: Any) -> None:
+    client = client_of(compared)
+    (experiment,) = [each for each in client.search_experiments() if each.name == "automl"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    report = compared.report()
+    assert (run.info.run_name, run.info.status, run.data.tags["automl.kind"]) == ("two", "FINISHED", "comparison")
+    assert run.data.params["strategies.regularized_evolution"] == "regularized_evolution"
+    assert run.data.params["seeds"] == "2"
+    for label, values in report.values.items():
+        assert run.data.metrics[f"final_mean/{label}"] == values[-1].mean
+        assert run.data.metrics[f"rank/{label}"] == report.ranks[label].rank
+        history = client.get_metric_history(run.info.run_id, f"score_median/{label}")
+        assert [point.step for point in history] == list(range(1, 9))
+    files = {each.path for each in client.list_artifacts(run.info.run_id)}
+    assert files == {"two.json", "two.csv", "two-table.csv", "two.png"}
+
+
+@pytest.mark.slow
+def test_sync_of_a_comparison_writes_it_again_and_changes_nothing(compared: Any) -> None:
+    client = client_of(compared)
+    before = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    report = Mlflow.sync_comparison(compared)
+    after = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    assert (report.trials, report.created, report.updated) == (4, 0, 1)
+    assert [run.data.metrics for run in after] == [run.data.metrics for run in before]
+    assert [run.info.run_id for run in after] == [run.info.run_id for run in before]
+
+
+@pytest.mark.slow
+def test_an_absent_server_costs_a_comparison_one_warning(compared: Any, caplog: pytest.LogCaptureFixture) -> None:
+    tracker = Mlflow(Mlflow.Options(tracking_uri=f"http://127.0.0.1:{free_port()}", wait=WAIT, patience=0))
+    tracker.comparison_finished(compared)
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "two is not in MLflow at http://127.0.0.1" in record.getMessage()
+    assert "automl mlflow sync two" in record.getMessage()

@@ -24,6 +24,7 @@ class Assignment:
         children: which trials get a run of their own.
         follow: whether to stay while the study runs, or to catch up once.
         patience: seconds of an unreachable MLflow, after the end of the study, before the writer gives up.
+        is_comparison: whether ``study`` names a comparison.
     """
 
     storage: str
@@ -32,6 +33,7 @@ class Assignment:
     children: Children
     follow: bool
     patience: float
+    is_comparison: bool = False
 
     def to_json(self) -> str:
         """Return the assignment as one JSON object."""

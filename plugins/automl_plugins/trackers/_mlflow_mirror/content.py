@@ -86,7 +86,7 @@ def study_params(study: Study) -> dict[str, str]:
     values = dict(study.record.definition)
     for name in ("name", "project", "budget", "execution", "trackers"):
         values.pop(name, None)
-    return params_of(_flat(values))
+    return params_of(flat(values))
 
 
 def study_progress_tags(study: Study) -> dict[str, str]:
@@ -214,18 +214,19 @@ def chunks(items: Iterable[Any], size: int) -> list[list[Any]]:
     return [every[start : start + size] for start in range(0, len(every), size)]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the settings of a study by dotted names, a component's options below its kind."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         path = f"{prefix}{name}"
         if isinstance(value, Mapping):
             inner = _component(value) if set(value) == {"name", "options"} else value
             found |= {path: value["name"]} if inner is not value else {}
-            found |= _flat(inner, f"{path}.")
+            found |= flat(inner, f"{path}.")
         elif name == "evaluators":
             found[path] = [spec["name"] for spec in value]
             for spec in value:
-                found |= _flat(spec["options"], f"{spec['name']}.")
+                found |= flat(spec["options"], f"{spec['name']}.")
         else:
             found[path] = value
     return found

@@ -20,8 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from automl import AutomlError, Study, load_study
+from automl import AutomlError, Comparison, Study, load_comparison, load_study
 from automl_plugins.trackers._mlflow_mirror.assignment import BUSY, UNREACHABLE, Assignment, Status, write_status
+from automl_plugins.trackers._mlflow_mirror.comparison import mirror_comparison
 from automl_plugins.trackers._mlflow_mirror.places import Place, place_of
 
 if TYPE_CHECKING:
@@ -112,21 +113,27 @@ def main() -> int:
     if assignment.follow:
         os.nice(19)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    study = load_study(assignment.study, storage=assignment.storage)
+    found: Comparison | Study
+    if assignment.is_comparison:
+        found = load_comparison(assignment.study, storage=assignment.storage)
+    else:
+        found = load_study(assignment.study, storage=assignment.storage)
     place = place_of(assignment.storage, assignment.tracking_uri)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if place.artifacts is not None:
         # Without it MLflow makes a folder `mlruns` wherever the process happens to run.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", Path(place.artifacts).as_uri())
-    with _only_one(study.record.uid, place, assignment.patience if assignment.follow else _LOCK_SECONDS) as other:
+    with _only_one(found.record.uid, place, assignment.patience if assignment.follow else _LOCK_SECONDS) as other:
         if other is not None:
             tell(Status(trouble=f"{other} is mirroring this study to {place.display_uri} already"))
             return BUSY
         from automl_plugins.trackers._mlflow_mirror.connection import gentle_sqlite
 
         with gentle_sqlite(place):
-            return Writer(assignment, study, place, tell).run()
+            if isinstance(found, Study):
+                return Writer(assignment, found, place, tell).run()
+            return mirror_comparison(assignment, found, place, tell)
 
 
 def _status_writer() -> Callable[[Status], None]:

@@ -1,0 +1,1 @@
+"""Bundled data sources, and the converters of official public files."""
