@@ -46,11 +46,10 @@ class CacheKeys:
             registration = found.find(kind, spec.name)
             origin = registration.version or _source_digest(component)
             parts.append([registration.target, origin, options.model_dump(mode="json")])
-        evaluators = [stage.evaluator for stage in recipe.cascade().stages]
-        parts.append([each.digest() for each in evaluators])
-        identity: Identity = "network" if all(each.identity == "network" for each in evaluators) else "architecture"
+        cascade = recipe.cascade()
+        parts.append([stage.evaluator.digest() for stage in cascade.stages])
         settings = digest_of(json.dumps(parts, sort_keys=True))
-        return cls(settings, definition.evaluation_seeds, definition.seed, identity)
+        return cls(settings, definition.evaluation_seeds, definition.seed, cascade.identity)
 
     def seed(self, number: int) -> int:
         """Return the evaluation seed of trial ``number``."""

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from automl.architecture import Architecture
 from automl.conditions import Condition
 from automl.errors import ConfigurationError, Pruned, unknown_name
-from automl.evaluator import Candidate, Context, Evaluator, Metric
+from automl.evaluator import Candidate, Context, Evaluator, Identity, Metric
 from automl.objectives import Goal
 from automl.space import SearchSpace
 from automl.task import Task
@@ -93,6 +93,12 @@ class Cascade:
         self.stages = stages
         self.goal = goal
         self.timeout = timeout
+
+    @property
+    def identity(self) -> Identity:
+        """Whose results are measured: the architecture's as soon as one stage says so."""
+        is_own = any(stage.evaluator.identity == "architecture" for stage in self.stages)
+        return "architecture" if is_own else "network"
 
     @property
     def needs_task(self) -> bool:

@@ -130,7 +130,8 @@ class Ledger:
         source = self._store.answer(self._study.id, record.cache_key)
         if source is None:
             return record
-        if not source.is_own and source.state == TrialState.COMPLETED and float("inf") in self._goal.losses(source.metrics):
+        is_completed = source.state == TrialState.COMPLETED
+        if not source.is_own and is_completed and float("inf") in self._goal.losses(source.metrics):
             return record
         if source.is_own:
             record = replace(record, duplicate_of=source.number if source.duplicate_of is None else source.duplicate_of)

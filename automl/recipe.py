@@ -92,7 +92,7 @@ class Recipe:
                 f"{len(goal.objectives)}; name one with --objective, or choose one that can do several: "
                 f"{', '.join(_strategies_for_several())}"
             )
-        problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed)
+        problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed, cascade.identity)
         strategy: Strategy = component(problem, options)
         return strategy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from automl.architecture import Architecture
 from automl.objectives import Goal
@@ -27,12 +27,23 @@ class Problem:
         trials: the budget in trials when the study began, if it has one; extending a study does not change it, so that
             defaults that follow the budget stay what they were.
         seed: the study's seed, for components that want a seed rather than a generator.
+        identity: whose results are measured: the ``network``'s, so that an architecture of a known canonical key is no
+            news, or the ``architecture``'s own (see `Evaluator.identity`).
     """
 
     space: SearchSpace[Any]
     goal: Goal
     trials: int | None = None
     seed: int = 0
+    identity: Literal["network", "architecture"] = "network"
+
+    def key(self, architecture: Architecture) -> str:
+        """Return what tells results apart: equal for two architectures when the result of one is that of the other."""
+        return self.space.key(architecture) if self.identity == "network" else str(architecture)
+
+    def key_of(self, trial: Trial) -> str:
+        """Return `key` of a trial's architecture."""
+        return trial.key if self.identity == "network" else str(trial.architecture)
 
 
 @dataclass(frozen=True, slots=True)

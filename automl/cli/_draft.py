@@ -147,7 +147,7 @@ def _put_evaluators(draft: Draft, names: Sequence[str]) -> None:
 
 
 def _put_task(draft: Draft) -> None:
-    """Put the task that ``auto`` stands for, so that ``--set`` can name it; leave evaluators that are wrong for later."""
+    """Put the task that ``auto`` stands for, so that ``--set`` can name it; wrong evaluators are named later."""
     with contextlib.suppress(AutomlError):
         draft.values["task"] = with_task(parse_definition(draft.values)).task.model_dump()
 

@@ -14,7 +14,8 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="list")
 def list_components(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="space, strategy, evaluator, task, executor, tracker, data or analysis.")
+        str | None,
+        typer.Argument(metavar="[KIND]", help="space, strategy, evaluator, task, executor, tracker, data or analysis."),
     ] = None,
     debug: options.Debug = False,
 ) -> None:

@@ -21,6 +21,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from scipy.optimize import linear_sum_assignment
 
 from automl.graphs.alignment import Alignment, Solution
 from automl.graphs.edit_costs import EditCosts
-from automl.graphs.encoding import HEADER, PINS, Floats, Integers, encode
+from automl.graphs.encoding import HEADER, IS_INTEGRAL, PINS, Floats, Integers, encode, encode_costs
 from automl.graphs.kernels import Kernel, compiled_kernel
 
 Positions = NDArray[np.intp]
@@ -183,6 +184,8 @@ class _Search:
             return []
         if is_root:
             self._try(_polished(problem, images))
+            if self._is_beaten(bound):
+                return []
         bounds = problem.round_up(bound + _detours(matched))
         branch = _branch(problem, node.rows, node.columns[chosen], bounds, bounds < self.upper - _TOLERANCE)
         return [_Child(float(bounds[i, j]), node, i, int(chosen[j])) for i, j in branch]
@@ -246,24 +249,28 @@ def _problem(numbers: Integers, costs: EditCosts) -> _Problem:
     large = np.zeros((size, size), dtype=np.int64)
     small[edges[0, :small_edges], edges[1, :small_edges]] = edges[2, :small_edges]
     large[edges[0, small_edges:], edges[1, small_edges:]] = edges[2, small_edges:]
-    kind = np.arange(kinds)
-    edge_costs = _pair_costs(kind, kind, costs.edge_insert, costs.edge_delete, costs.edge_substitute)
     small_labels, large_labels = numbers[HEADER : HEADER + size], numbers[HEADER + size : HEADER + 2 * size]
     free = slice(pins, None)
     names = _labels_between(small[free, free], large[free, free], kinds)
     return _Problem(
         costs,
-        costs.is_integral,
+        bool(encode_costs(costs)[IS_INTEGRAL]),
         _pair_costs(small_labels, large_labels, costs.node_insert, costs.node_delete, costs.node_relabel),
         small * kinds,
         large,
-        edge_costs.ravel(),
+        _edge_costs(kinds, costs),
         _marks(small, names),
         _marks(large, names),
         pins,
         small_free,
         large_free,
     )
+
+
+@lru_cache(maxsize=16)
+def _edge_costs(kinds: int, costs: EditCosts) -> Floats:
+    kind = np.arange(kinds)
+    return _pair_costs(kind, kind, costs.edge_insert, costs.edge_delete, costs.edge_substitute).ravel()
 
 
 def _labels_between(small: Integers, large: Integers, kinds: int) -> Integers:
@@ -275,15 +282,20 @@ def _labels_between(small: Integers, large: Integers, kinds: int) -> Integers:
 
 
 def _marks(adjacency: Integers, names: Integers) -> Marks:
-    labels = names[:, None, None]
-    return np.stack([np.equal(adjacency, labels), np.equal(adjacency.T, labels)]).astype(np.int8)
+    marks = np.empty((2, len(names), *adjacency.shape), dtype=np.int8)
+    np.equal(adjacency, names[:, None, None], out=marks[0], casting="unsafe")
+    np.equal(adjacency.T, names[:, None, None], out=marks[1], casting="unsafe")
+    return marks
 
 
 def _pair_costs(small: Integers, large: Integers, insert: float, delete: float, substitute: float) -> Floats:
     """Return the costs of turning each of ``small`` into each of ``large``, where 0 is nothing at all."""
     costs = np.where(small[:, None] == large, 0.0, substitute)
-    costs = np.where((small[:, None] == 0) & (large != 0), insert, costs)
-    return np.where((small[:, None] != 0) & (large == 0), delete, costs)
+    if not (small.all() and large.all()):
+        costs[small == 0] = insert
+        costs[:, large == 0] = delete
+        costs[(small == 0)[:, None] & (large == 0)] = 0.0
+    return costs
 
 
 def _root(problem: _Problem) -> _Open:

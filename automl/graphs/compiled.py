@@ -182,6 +182,8 @@ def _expand(state: Search, depth: int) -> None:
     if depth == 0:
         _polish(state, images)
         _try(state, images)
+        if rounded >= state.values[UPPER] - _TOLERANCE:
+            return
     _fill_bounds(state, bound, count)
     _branch(state, depth, count)
 

@@ -275,7 +275,10 @@ class Store:
         """
         with self._transaction() as connection:
             row = connection.execute(_ANSWER, {"of_study": study_id, "of_key": cache_key}).first()
-        return None if row is None else Answer(*row[:3], numbers_from_json(row.metrics), *row[4:6], bool(row.is_own))
+        if row is None:
+            return None
+        found = {name: row._mapping[name] for name in _ANSWERED}
+        return Answer(**{**found, "metrics": numbers_from_json(row.metrics)}, is_own=bool(row.is_own))
 
 
 def _answer_query() -> Select[Any]:

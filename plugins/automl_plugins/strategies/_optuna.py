@@ -123,7 +123,7 @@ class OptunaStrategy(Strategy):
     def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
         """Return a proposal that is valid and new; after ``max_tries`` walks, a random neighbour of the last."""
         space, last = self.problem.space, None
-        known = self._keys | {trial.key for trial in pending}
+        known = self._keys | {self.problem.key_of(trial) for trial in pending}
         note: dict[str, Any] = {}
         with self.told.running([self._frozen(trial, OptunaState.RUNNING) for trial in pending]):
             sampler = self.fresh_sampler(int(rng.integers(2**32)))
@@ -136,7 +136,7 @@ class OptunaStrategy(Strategy):
                     last = space.record(_PointChooser(self.encoding, point, sampler, study, asked))
                 except InvalidArchitecture:
                     continue
-                if space.key(last) not in known:
+                if self.problem.key(last) not in known:
                     return Proposal(last, note={"operator": "sampler", **note})
         if last is None:
             return Proposal(space.sample(rng), note={"operator": "random", "because": "no valid walk", **note})
@@ -147,7 +147,7 @@ class OptunaStrategy(Strategy):
     def tell(self, trial: Trial) -> None:
         """Add a told trial to the study, with losses that stand for those it does not have."""
         self._tells += 1
-        self._keys.add(trial.key)
+        self._keys.add(self.problem.key_of(trial))
         if _has_losses(trial):
             seen = self._worst or trial.losses
             self._worst = [max(pair) for pair in zip(seen, trial.losses, strict=True)]
@@ -168,7 +168,7 @@ class OptunaStrategy(Strategy):
         space = self.problem.space
         neighbour = space.mutate(architecture, rng)
         for _ in range(self.options.max_tries):
-            if space.key(neighbour) not in known:
+            if self.problem.key(neighbour) not in known:
                 break
             neighbour = space.mutate(neighbour, rng)
         return neighbour

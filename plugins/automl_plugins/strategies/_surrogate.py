@@ -34,7 +34,7 @@ class History:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.trials: list[Trial] = []
-        self._is_by_network = getattr(problem, "identity", "network") == "network"
+        self._is_by_network = problem.identity == "network"
         self._known: set[str | Architecture] = set()
         self._keys: dict[Architecture, str] = {}
 

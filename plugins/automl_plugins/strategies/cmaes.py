@@ -94,7 +94,7 @@ class CmaEs(OptunaStrategy):
     def tell(self, trial: Trial) -> None:
         """Add the trial to the generation, and move the distribution when that is full."""
         self._tells += 1
-        self._keys.add(trial.key)
+        self._keys.add(self.problem.key_of(trial))
         self._generation.append(trial)
         if self.parameters and len(self._generation) == self.population_size:
             self._move()

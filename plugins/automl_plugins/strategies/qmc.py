@@ -74,7 +74,7 @@ class QuasiMonteCarlo(OptunaStrategy):
 
     def tell(self, trial: Trial) -> None:
         """Remember that the architecture is known, and how far the sequence has been used."""
-        self._keys.add(trial.key)
+        self._keys.add(self.problem.key_of(trial))
         self._told_position = max(self._told_position, _position(trial))
 
 
