@@ -1,8 +1,9 @@
 """Cache keys: when are two evaluations the same, so that the store can answer the second.
 
-They are when the network is (canonical key; or the architecture itself, where an evaluator says so), and so are the space, the task and the evaluators with their options and
-versions (the file's digest, where a class has no version), the task's data, the constraints (which end a cascade
-early), the fidelity, the seed, torch's version and the kind of device.
+They are when the network is (canonical key; or the architecture itself, where an evaluator says so), and so are the
+space, the task and the evaluators with their options and versions (the file's digest, where a class has no version),
+the data of the task and of the evaluators, the constraints (which end a cascade early), the fidelity, the seed, torch's
+version and the kind of device.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Evaluator(Component, ABC):
     """Whether it looks at the task; a study of evaluators that do not is given the task ``none``, which has no data."""
 
     def check(self, space: SearchSpace[Any]) -> None:
-        """Raise `ConfigurationError` when it cannot evaluate architectures of ``space``; asked before a study starts."""
+        """Raise `ConfigurationError` when it cannot evaluate ``space``; asked before a study starts."""
 
     def digest(self) -> str:
         """Return a hash of the files that results depend on beside the task, as of a table; empty without any."""

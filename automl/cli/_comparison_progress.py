@@ -40,9 +40,7 @@ class ComparisonProgress:
         definition, store = self._comparison.definition, self._comparison.store
         action = f"goes on after {self._before} of {self._total} studies" if self._before else "starts"
         amount = f"{len(definition.labels)} strategies, {plural(definition.settings.seeds, 'seed')}"
-        self._write(
-            f"comparison {self._comparison.name} {action}: {amount} (store {store.display_url})"
-        )
+        self._write(f"comparison {self._comparison.name} {action}: {amount} (store {store.display_url})")
         if not self._stream.isatty():
             yield self
             self._write(self.line(self._done))

@@ -134,6 +134,8 @@ def default_text(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if value == "":
+        return '""'
     if isinstance(value, tuple | list):
         return "[" + ", ".join(map(str, value)) + "]"
     return str(value)

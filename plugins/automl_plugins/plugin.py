@@ -27,9 +27,7 @@ def register_strategies(register: Register) -> None:
         summary="Policies that learn by REINFORCE or PPO (Zoph and Le 2017, ENAS).",
     )
     register("bananas", f"{home}.bananas:Bananas", summary="Ensemble of perceptrons on paths (White et al. 2021).")
-    register(
-        "neural_ucb", f"{home}.neural_ucb:NeuralUcb", summary="Neural bandit (Zhou et al. 2020)."
-    )
+    register("neural_ucb", f"{home}.neural_ucb:NeuralUcb", summary="Neural bandit (Zhou et al. 2020).")
     register("gp", f"{home}.gp:Gp", summary="Gaussian process on decisions or graphs (Ru et al. 2021).")
     register("tpe", f"{home}.tpe:Tpe", summary="Tree-structured Parzen estimator (Optuna).")
     register("optuna_gp", f"{home}.optuna_gp:OptunaGp", summary="Gaussian process and expected improvement (Optuna).")

@@ -38,7 +38,7 @@ from automl import (
     Value,
     find_data,
 )
-from automl_plugins.evaluators._cell_fingerprint import NODES, PAIRS, cell_fingerprint, table_fingerprints
+from automl_plugins.evaluators._tables.cell_fingerprint import NODES, PAIRS, cell_fingerprint, table_fingerprints
 
 _COMPLETE = "nasbench101/nasbench101.npz"
 _EPOCHS = (4, 12, 36, 108)

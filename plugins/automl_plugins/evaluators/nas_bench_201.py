@@ -51,8 +51,8 @@ from automl import (
     TableEvaluator,
     Value,
 )
-from automl_plugins.evaluators._devices import device_columns
-from automl_plugins.evaluators._seed_noise import SeedNoise
+from automl_plugins.evaluators._tables.devices import device_columns
+from automl_plugins.evaluators._tables.seed_noise import SeedNoise
 
 Array: TypeAlias = NDArray[Any]
 

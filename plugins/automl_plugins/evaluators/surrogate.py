@@ -45,7 +45,7 @@ from automl import (
     Task,
     make_component,
 )
-from automl_plugins.evaluators._fitting import Model, features_of, fit
+from automl_plugins.evaluators._tables.fitting import Model, features_of, fit
 
 _MODELS: dict[Hashable, Model] = {}
 

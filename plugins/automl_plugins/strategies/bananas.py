@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from automl import Architecture, Problem, derive_rng
-from automl_plugins.strategies._acquisition import confidence_bound, expected_improvement, thompson
-from automl_plugins.strategies._encoding import Encoder, Encoding, columns_of, matrix
-from automl_plugins.strategies._surrogate import mutations, samples, targets
-from automl_plugins.strategies._surrogate_batches import BatchedSurrogate, BatchOptions
-from automl_plugins.strategies._surrogate_ensemble import Ensemble, Training
+from automl_plugins.strategies._surrogates.acquisition import confidence_bound, expected_improvement, thompson
+from automl_plugins.strategies._surrogates.batches import BatchedSurrogate, BatchOptions
+from automl_plugins.strategies._surrogates.encoding import Encoder, Encoding, columns_of, matrix
+from automl_plugins.strategies._surrogates.ensemble import Ensemble, Training
+from automl_plugins.strategies._surrogates.history import mutations, samples, targets
 
 _NAME = "bananas"
 _UCB_WEIGHT = 0.5

@@ -2,7 +2,7 @@
 
 CMA-ES searches a cube of real numbers, so every decision becomes numbers: integers and reals are themselves, options
 and positions are a number in [0, 1] each, of which the greatest is meant, and a subset is the items above one half (in
-full in `automl_plugins.strategies._optuna_encoding`). The search begins in the middle with a standard deviation of 1/6,
+full in `automl_plugins.strategies._optuna.encoding`). The search begins in the middle with a standard deviation of 1/6,
 which prefers no option.
 
 What is told are the points that were drawn, not their corners of the cube: a proposal's note holds its point. Where the
@@ -29,8 +29,8 @@ from optuna.trial import TrialState as OptunaState
 from pydantic import Field
 
 from automl import Problem, Trial, derive_seed
-from automl_plugins.strategies._optuna import OptunaOptions, OptunaStrategy
-from automl_plugins.strategies._optuna_encoding import FRACTION, Encoding, Point, RelaxedEncoding
+from automl_plugins.strategies._optuna.adapter import OptunaOptions, OptunaStrategy
+from automl_plugins.strategies._optuna.encoding import FRACTION, Encoding, Point, RelaxedEncoding
 
 _DIGITS = 6
 

@@ -44,10 +44,9 @@ from automl import (
     Trial,
     derive_rng,
 )
-from automl_plugins.strategies._acquisition import expected_improvement
-from automl_plugins.strategies._encoding import Columns, Features, columns_of
-from automl_plugins.strategies._surrogate import History, Target, one_thread, targets
-from automl_plugins.strategies._surrogate_gp import (
+from automl_plugins.strategies._surrogates.acquisition import expected_improvement
+from automl_plugins.strategies._surrogates.encoding import Columns, Features, columns_of
+from automl_plugins.strategies._surrogates.gaussian_process import (
     BLOCK,
     GraphKernel,
     HammingKernel,
@@ -56,6 +55,7 @@ from automl_plugins.strategies._surrogate_gp import (
     Whitened,
     likeliest,
 )
+from automl_plugins.strategies._surrogates.history import History, Target, one_thread, targets
 
 _NAME = "gp"
 _MAX_CACHED = 50_000

@@ -34,11 +34,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from automl import Architecture, Problem, derive_rng
-from automl_plugins.strategies._acquisition import confidence_bound, thompson
-from automl_plugins.strategies._encoding import Columns, Encoder, Encoding, columns_of, matrix
-from automl_plugins.strategies._surrogate import Target, mutations, samples, targets
-from automl_plugins.strategies._surrogate_batches import BatchedSurrogate, BatchOptions
-from automl_plugins.strategies._surrogate_neural import Confidence, Network
+from automl_plugins.strategies._surrogates.acquisition import confidence_bound, thompson
+from automl_plugins.strategies._surrogates.batches import BatchedSurrogate, BatchOptions
+from automl_plugins.strategies._surrogates.encoding import Columns, Encoder, Encoding, columns_of, matrix
+from automl_plugins.strategies._surrogates.history import Target, mutations, samples, targets
+from automl_plugins.strategies._surrogates.neural import Confidence, Network
 
 _NAME = "neural_ucb"
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import optuna
 
-from automl_plugins.strategies._optuna_genetic import GeneticOptions, GeneticStrategy
+from automl_plugins.strategies._optuna.genetic import GeneticOptions, GeneticStrategy
 
 
 class Nsga2(GeneticStrategy):

@@ -17,7 +17,7 @@ from typing import Annotated
 import optuna
 from pydantic import Field
 
-from automl_plugins.strategies._optuna_genetic import GeneticOptions, GeneticStrategy
+from automl_plugins.strategies._optuna.genetic import GeneticOptions, GeneticStrategy
 
 
 class Nsga3Options(GeneticOptions):

@@ -23,7 +23,7 @@ from numpy.random import Generator
 from pydantic import Field
 
 from automl import Decision, Proposal, Trial, Value
-from automl_plugins.strategies._optuna import OptunaOptions, OptunaStrategy
+from automl_plugins.strategies._optuna.adapter import OptunaOptions, OptunaStrategy
 
 
 class OptunaGpOptions(OptunaOptions):

@@ -25,8 +25,8 @@ from numpy.random import Generator
 from optuna.distributions import BaseDistribution
 
 from automl import Problem, Proposal, Trial, derive_seed
-from automl_plugins.strategies._optuna import OptunaOptions, OptunaStrategy
-from automl_plugins.strategies._optuna_encoding import Point
+from automl_plugins.strategies._optuna.adapter import OptunaOptions, OptunaStrategy
+from automl_plugins.strategies._optuna.encoding import Point
 
 
 class QuasiMonteCarloOptions(OptunaOptions):

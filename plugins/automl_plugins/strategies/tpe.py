@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 from pydantic import Field
 
 from automl import Problem, Proposal, Trial
-from automl_plugins.strategies._optuna import OptunaOptions, OptunaStrategy
+from automl_plugins.strategies._optuna.adapter import OptunaOptions, OptunaStrategy
 
 
 class TpeOptions(OptunaOptions):

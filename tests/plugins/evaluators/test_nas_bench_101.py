@@ -5,7 +5,7 @@ import pytest
 import tiny_tables
 
 from automl import Candidate, ConfigurationError, Context, NotInTable, write_table
-from automl_plugins.evaluators._cell_fingerprint import PAIRS, cell_fingerprint, table_fingerprints
+from automl_plugins.evaluators._tables.cell_fingerprint import PAIRS, cell_fingerprint, table_fingerprints
 from automl_plugins.evaluators.nas_bench_101 import NasBench101Options, NasBench101Table
 from automl_plugins.tasks.none import NoTask
 from automl_spaces.nas_cell import NasCell, NasCellOptions

@@ -7,7 +7,7 @@ import pytest
 import tiny_tables
 
 from automl import Architecture, Candidate, ConfigurationError, Context
-from automl_plugins.evaluators._seed_noise import SeedNoise
+from automl_plugins.evaluators._tables.seed_noise import SeedNoise
 from automl_plugins.evaluators.nas_bench_201 import NasBench201Options, NasBench201Table
 from automl_plugins.tasks.none import NoTask
 from automl_spaces.nas_bench_201 import NasBench201

@@ -8,9 +8,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from automl import Candidate, ComponentSpec, ConfigurationError, Context
 from automl_plugins.evaluators import surrogate
-from automl_plugins.evaluators._fitting import Residuals, Scale
-from automl_plugins.evaluators._forest import Forest
-from automl_plugins.evaluators._graph_features import Vocabulary, graph_features
+from automl_plugins.evaluators._tables.fitting import Residuals, Scale
+from automl_plugins.evaluators._tables.forest import Forest
+from automl_plugins.evaluators._tables.graph_features import Vocabulary, graph_features
 from automl_plugins.evaluators.surrogate import Surrogate, SurrogateOptions
 from automl_plugins.tasks.none import NoTask
 from automl_spaces.nas_cell import NasCell

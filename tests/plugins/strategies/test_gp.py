@@ -5,9 +5,9 @@ import pytest
 
 from automl import Goal, Objective, Problem, Trial, TrialState, derive_rng
 from automl.testing.problems import ConditionalSpace, FlatSpace
-from automl_plugins.strategies._acquisition import expected_improvement
-from automl_plugins.strategies._surrogate import targets
-from automl_plugins.strategies._surrogate_gp import NOISE, HammingKernel
+from automl_plugins.strategies._surrogates.acquisition import expected_improvement
+from automl_plugins.strategies._surrogates.gaussian_process import NOISE, HammingKernel
+from automl_plugins.strategies._surrogates.history import targets
 from automl_plugins.strategies.gp import Gp
 from automl_spaces.nas_cell import NasCell, NasCellOptions
 

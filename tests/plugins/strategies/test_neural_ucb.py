@@ -6,7 +6,7 @@ import pytest
 
 from automl import Goal, Objective, Problem, Trial, TrialState, derive_rng
 from automl.testing.problems import CellSpace, FlatSpace
-from automl_plugins.strategies._encoding import columns_of
+from automl_plugins.strategies._surrogates.encoding import columns_of
 from automl_plugins.strategies.neural_ucb import NeuralUcb
 
 GOAL = Goal((Objective("score", "max"),))
@@ -84,4 +84,4 @@ def test_the_defaults_are_the_published_ones_where_they_suit_small_budgets():
 
 
 def test_importing_it_loads_no_torch():
-    assert "torch" not in vars(importlib.import_module("automl_plugins.strategies._surrogate_neural"))
+    assert "torch" not in vars(importlib.import_module("automl_plugins.strategies._surrogates.neural"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from automl_plugins.strategies._acquisition import confidence_bound, expected_improvement, thompson
+from automl_plugins.strategies._surrogates.acquisition import confidence_bound, expected_improvement, thompson
 
 
 @pytest.mark.parametrize(("mean", "deviation", "best"), [(0.0, 1.0, 0.0), (0.3, 0.5, 0.1), (-1.0, 2.0, -2.5)])

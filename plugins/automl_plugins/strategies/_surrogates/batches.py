@@ -10,7 +10,7 @@ from numpy.random import Generator
 from pydantic import Field
 
 from automl import Architecture, BaseOptions, Problem, Proposal, Strategy, Trial
-from automl_plugins.strategies._surrogate import History, Target, one_thread
+from automl_plugins.strategies._surrogates.history import History, Target, one_thread
 
 
 class BatchOptions(BaseOptions):

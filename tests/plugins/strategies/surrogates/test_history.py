@@ -3,7 +3,7 @@ import pytest
 
 from automl import Goal, Objective, Problem, Trial, TrialState
 from automl.testing.problems import FlatSpace
-from automl_plugins.strategies._surrogate import History, mutations, samples, targets
+from automl_plugins.strategies._surrogates.history import History, mutations, samples, targets
 
 SPACE = FlatSpace()
 ACCURACY = Problem(SPACE, Goal((Objective("val_accuracy", "max"),)))

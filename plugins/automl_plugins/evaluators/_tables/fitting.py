@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl import Architecture, Metric, SearchSpace, TableEvaluator, derive_rng, derive_seed
-from automl_plugins.evaluators._forest import Forest
-from automl_plugins.evaluators._graph_features import Features, Vocabulary, graph_features
+from automl_plugins.evaluators._tables.forest import Forest
+from automl_plugins.evaluators._tables.graph_features import Features, Vocabulary, graph_features
 
 Floats = NDArray[np.float64]
 

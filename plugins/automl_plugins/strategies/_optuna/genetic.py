@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from pydantic import Field
 
 from automl import BaseOptions, Problem, derive_seed
-from automl_plugins.strategies._optuna import OptunaOptions, OptunaStrategy
+from automl_plugins.strategies._optuna.adapter import OptunaOptions, OptunaStrategy
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 

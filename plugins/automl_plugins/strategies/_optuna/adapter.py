@@ -43,8 +43,8 @@ from automl import (
     Value,
     derive_rng,
 )
-from automl_plugins.strategies._optuna_encoding import Encoding, PlainEncoding, Point, fits, universe
-from automl_plugins.strategies._optuna_storage import Told
+from automl_plugins.strategies._optuna.encoding import Encoding, PlainEncoding, Point, fits, universe
+from automl_plugins.strategies._optuna.storage import Told
 
 
 class OptunaOptions(BaseOptions):

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from automl_plugins.strategies._surrogate_ensemble import Ensemble, Training, _Adam
+from automl_plugins.strategies._surrogates.ensemble import Ensemble, Training, _Adam
 
 
 def generators(count):

@@ -4,8 +4,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel
 
 from automl.testing.problems import CellSpace, ConditionalSpace
-from automl_plugins.strategies._encoding import columns_of
-from automl_plugins.strategies._surrogate_gp import (
+from automl_plugins.strategies._surrogates.encoding import columns_of
+from automl_plugins.strategies._surrogates.gaussian_process import (
     NOISE,
     GraphKernel,
     HammingKernel,

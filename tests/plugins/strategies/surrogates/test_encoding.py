@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from automl.testing.problems import CellSpace, ConditionalSpace, FlatSpace
-from automl_plugins.strategies._encoding import (
+from automl_plugins.strategies._surrogates.encoding import (
     Encoder,
     adjacency_features,
     columns_of,

@@ -10,7 +10,7 @@ from automl_fakes import MixedSpace
 from automl import Condition, Goal, Objective, Problem, Trial, TrialState, derive_rng
 from automl.testing.problems import ConditionalSpace, FlatSpace
 from automl.testing.randomness import untouched_randomness
-from automl_plugins.strategies._optuna_storage import Told
+from automl_plugins.strategies._optuna.storage import Told
 from automl_plugins.strategies.cmaes import CmaEs
 from automl_plugins.strategies.nsga2 import Nsga2
 from automl_plugins.strategies.nsga3 import Nsga3

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from automl_plugins.strategies._surrogate_neural import Confidence, Network
+from automl_plugins.strategies._surrogates.neural import Confidence, Network
 
 
 def network(inputs=3, units=6, seed=0):

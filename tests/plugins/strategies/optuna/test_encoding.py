@@ -4,7 +4,7 @@ import pytest
 
 from automl import Categorical, Index, Integer, Real, Subset
 from automl.testing.problems import CellSpace, ConditionalSpace, FlatSpace
-from automl_plugins.strategies._optuna_encoding import PlainEncoding, RelaxedEncoding, fits, universe
+from automl_plugins.strategies._optuna.encoding import PlainEncoding, RelaxedEncoding, fits, universe
 
 DECISIONS = [
     Categorical("operation", "operation", ("a", True, 1, None, 2.5)),

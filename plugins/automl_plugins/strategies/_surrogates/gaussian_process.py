@@ -21,7 +21,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.spatial.distance import cdist
 
 from automl import Architecture, SearchSpace
-from automl_plugins.strategies._encoding import (
+from automl_plugins.strategies._surrogates.encoding import (
     Columns,
     Features,
     hamming_features,

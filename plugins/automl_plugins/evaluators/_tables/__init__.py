@@ -1,0 +1,1 @@
+"""What the evaluators of benchmark tables share."""

@@ -1,0 +1,1 @@
+"""How Optuna's samplers become strategies: one adapter, its storage and encodings."""

@@ -1,0 +1,1 @@
+"""What the model-based strategies share: histories, encodings, models and acquisition functions."""
