@@ -98,6 +98,18 @@ print("testing the wheel in", os.environ["AUTOML_EXPECT_PREFIX"])
 endef
 export CHECK_PREFIX
 
+# The comparisons of docs/benchmarks.md, each in a store of its own under build/studies: stopped, they go on.
+STUDIES := strategies_cifar10 strategies_cifar100 nas_bench_201_cifar10 nas_bench_201_cifar100 sep_noise_free sep_noisy
+
+.PHONY: studies
+studies: setup ## run the comparisons of docs/benchmarks.md (an hour or two) and rewrite its tables
+	@mkdir -p build/studies; failed=; \
+	for name in $(STUDIES); do \
+	  $(BIN)/automl run $$name --check --jobs 2 --storage build/studies/$$name.db || failed+=" $$name"; \
+	done; \
+	$(PYTHON) benchmarks/_strategy_tables.py build/studies; \
+	if [ -n "$$failed" ]; then echo "not as expected:$$failed" >&2; exit 1; fi
+
 # Each script ends with one line of JSON; `"ok": false` there, or a crash, fails the target once all have run.
 .PHONY: bench
 bench: setup ## run every benchmark

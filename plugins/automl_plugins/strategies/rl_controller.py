@@ -33,7 +33,15 @@ from automl import BaseOptions, ConfigurationError, InvalidArchitecture, Problem
 from automl_plugins.strategies._rl.factored import FactoredPolicy
 from automl_plugins.strategies._rl.learning import Learner, Rule, Sample
 from automl_plugins.strategies._rl.policy import Limit, Policy, PolicyChooser
-from automl_plugins.strategies._rl.presets import PRESETS, Algorithm, OptimiserName, PolicyName, PresetName, Settings
+from automl_plugins.strategies._rl.presets import (
+    PRESET_OF,
+    PRESETS,
+    Algorithm,
+    OptimiserName,
+    PolicyName,
+    PresetName,
+    Settings,
+)
 from automl_plugins.strategies._rl.rewards import Reward, RewardName
 
 _WALKS = 1_000
@@ -47,8 +55,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class RlControllerOptions(BaseOptions):
     """Options of the controller. Those whose default is none take the preset's value."""
 
-    preset: PresetName = "tabular_nas_bench_201"
-    """Published settings. The options whose default is none take their value from here."""
+    preset: PresetName | None = None
+    """Published settings. The options whose default is none take their value from here. By default those that were
+    published for the policy: `tabular_nas_bench_201`, with `lstm` `zoph_cnn`, with `lstm_attention` `enas_micro`."""
     policy: PolicyName | None = None
     """``factored`` (independent decisions), ``lstm``, or ``lstm_attention`` (by attention for index and subset)."""
     algorithm: Algorithm | None = None
@@ -134,7 +143,7 @@ class RlControllerOptions(BaseOptions):
         """Return the preset's values with those that are given in their place."""
         names = [field.name for field in fields(Settings)]
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return replace(PRESETS[self.preset], **given)
+        return replace(PRESETS[self.preset or PRESET_OF[self.policy or "factored"]], **given)
 
 
 class RlController(Strategy):

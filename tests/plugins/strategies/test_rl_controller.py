@@ -24,8 +24,9 @@ from automl_plugins.strategies.rl_controller import RlController
 from automl_spaces.nas_bench_201 import NasBench201
 
 GOAL = Goal((Objective("score", "max"),))
-LSTM = {"policy": "lstm", "units": 8, "learning_rate": 0.02}
-ATTENTION = {"policy": "lstm_attention", "units": 8, "algorithm": "ppo", "samples_per_step": 3, "learning_rate": 0.02}
+SMALL = {"preset": "tabular_nas_bench_201", "units": 8, "learning_rate": 0.02}
+LSTM = {**SMALL, "policy": "lstm"}
+ATTENTION = {**SMALL, "policy": "lstm_attention", "algorithm": "ppo", "samples_per_step": 3}
 POLICIES = pytest.mark.parametrize("options", [{}, LSTM, ATTENTION], ids=["factored", "lstm", "lstm_attention"])
 
 
@@ -131,6 +132,12 @@ def test_a_recurrent_policy_learns_that_answers_belong_together(options):
 
     trials = search(make(Three(), {**options, "entropy_weight": 0.01}), 400, all_equal)
     assert np.mean([-trial.losses[0] for trial in trials[-50:]]) > 0.8
+
+
+@pytest.mark.parametrize(("policy", "preset"), [("factored", "tabular_nas_bench_201"), ("lstm", "zoph_cnn")])
+def test_a_policy_has_its_own_published_settings_unless_a_preset_is_named(policy, preset):
+    assert RlController.Options(policy=policy).settings() == PRESETS[preset]
+    assert RlController.Options(policy=policy, preset="enas_micro").settings().learning_rate == 3.5e-3
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1])

@@ -132,3 +132,10 @@ PRESETS: Mapping[PresetName, Settings] = {
         samples_per_step=20,
     ),
 }
+
+PRESET_OF: Mapping[PolicyName, PresetName] = {
+    "factored": "tabular_nas_bench_201",
+    "lstm": "zoph_cnn",
+    "lstm_attention": "enas_micro",
+}
+"""The preset of each policy when none is named: rates for independent logits make a recurrent policy collapse."""
