@@ -20,7 +20,7 @@ def test_search_prints_the_best_what_it_gained_and_what_to_type_next(tiny):
 def test_json_is_all_that_stdout_gets_and_progress_stays_on_stderr(tiny):
     ran = tiny("--trials", "4", "--json")
     summary = json.loads(ran.out)
-    assert list(summary) == ["study", "state", "trials", "best", "elapsed_s", "storage"]
+    assert list(summary) == ["study", "state", "trials", "best", "hypervolume", "elapsed_s", "storage"]
     assert summary == load_study(summary["study"]).summary_json()
     assert summary["trials"]["completed"] == 4
     assert summary["study"] in ran.err

@@ -93,7 +93,8 @@ def _set_up(setting: Setting) -> _Worker:
     # For a torch that is imported only by a trial; a dynamic MKL would cap its threads at the physical cores.
     os.environ.update({"OMP_NUM_THREADS": str(setting.threads), "MKL_DYNAMIC": "FALSE"})
     cascade = setting.recipe.cascade()
-    cascade.task.split("train")
+    if cascade.needs_task:
+        cascade.task.split("train")
     threadpool_limits(setting.threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(setting.threads)

@@ -64,6 +64,20 @@ def test_no_reports_are_left_on_the_disk(pool):
     assert not list(Path(pool.executor._folder).glob("*.jsonl"))
 
 
+def test_evaluators_that_look_at_no_task_need_none_in_a_worker(tmp_path):
+    values = {
+        "space": "nas_cell",
+        "strategy": "random_search",
+        "evaluators": ["automl_fakes:Table"],
+        "budget": {"trials": 6},
+        "execution": {"workers": 2, "deterministic": True, "devices": ["cpu"]},
+        "trackers": [],
+    }
+    study = start(parse_definition(values), storage=str(tmp_path / "automl.db"))
+    assert study.definition.task.name == "none"
+    assert [trial.state.value for trial in study.trials] == ["completed"] * 6
+
+
 def test_a_candidate_that_cannot_be_decoded_fails_alone(pool):
     outcome = pool.run([Job(30, {"behaviour": "dance"}, 0)])[30]
     assert "InvalidArchitecture" in outcome.error
