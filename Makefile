@@ -99,7 +99,8 @@ endef
 export CHECK_PREFIX
 
 # The comparisons of docs/benchmarks.md, each in a store of its own under build/studies: stopped, they go on.
-STUDIES := strategies_cifar10 strategies_cifar100 nas_bench_201_cifar10 nas_bench_201_cifar100 sep_noise_free sep_noisy
+STUDIES := strategies_cifar10 strategies_cifar100 nas_bench_201_cifar10 nas_bench_201_models_cifar10 \
+  nas_bench_201_cifar100 sep_noise_free sep_noisy
 
 .PHONY: studies
 studies: setup ## run the comparisons of docs/benchmarks.md (an hour or two) and rewrite its tables

@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 from automl.errors import ConfigurationError, UsageError, unknown_name
 from automl.options import Component
 
-FileState = Literal["present", "intact", "differs", "missing"]
+FileState = Literal["present", "intact", "differs", "missing", "unreadable"]
 
 _VARIABLE = "AUTOML_DATA_DIR"
 _BLOCK = 1 << 20
@@ -44,7 +44,10 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """Whether a file is there: ``present`` when nothing is known to compare it with, else ``intact`` or ``differs``."""
+    """Whether a file is there: ``present`` when nothing is known to compare it with.
+
+    Else it is ``intact``, ``differs``, or is ``unreadable``.
+    """
 
     file: DataFile
     path: Path
@@ -140,7 +143,10 @@ def _status(file: DataFile, path: Path, verify: bool) -> FileStatus:
     size = path.stat().st_size
     if file.sha256 is None or not verify:
         return FileStatus(file, path, "present", size)
-    return FileStatus(file, path, "intact" if sha256_of(path) == file.sha256 else "differs", size)
+    try:
+        return FileStatus(file, path, "intact" if sha256_of(path) == file.sha256 else "differs", size)
+    except OSError:  # no permission, a disk that fails
+        return FileStatus(file, path, "unreadable", size)
 
 
 @lru_cache(maxsize=256)

@@ -179,7 +179,10 @@ def _check_reference(reference: Mapping[str, float], metrics: Sequence[str]) -> 
         )
     if sorted(reference) != sorted(metrics):
         found = ", ".join(reference) or "nothing"
-        raise ValueError(f"`reference` needs one value for each of {', '.join(metrics)}, but names {found}")
+        raise ValueError(
+            f"`reference` needs one value for each of {', '.join(metrics)}, but names {found}; "
+            "give `--reference METRIC=VALUE` once for each"
+        )
 
 
 def _checked(parse: Any, text: str) -> None:

@@ -39,6 +39,7 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "analysis": ("register_analyses", "automl.analysis:Analysis"),
 }
 _KIND_NAMES = {"space": "search space", "data": "data source"}
+_DIRECT = "direct"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -86,7 +87,7 @@ class Registry:
             ConfigurationError: the name is unknown; says the nearest one.
         """
         if _TARGET.fullmatch(name):
-            return Registration(kind, name, name, "", "direct", name.split(".")[0].split(":")[0], "")
+            return Registration(kind, name, name, "", _DIRECT, name.split(".")[0].split(":")[0], "")
         if (kind, name) not in self.components:
             what = _KIND_NAMES.get(kind, kind)
             left_out = "".join(f"\n  plugin {b.plugin!r} was left out: {b.error}" for b in self.broken)
@@ -104,14 +105,23 @@ class Registry:
         if isinstance(found, Exception):
             if os.environ.get("AUTOML_STRICT_PLUGINS") == "1":
                 raise found
-            raise PluginError(
-                f"{kind} {name!r} of {registration.distribution} cannot be imported from {registration.target}: "
-                f"{_line(found)}"
-            ) from found
+            raise PluginError(f"{kind} {_origin(registration)}: {_line(found)}{import_advice(found, name)}") from found
         base = load_target(KINDS[kind][1])
         if not (isinstance(found, type) and issubclass(found, base)):
             raise PluginError(f"{kind} {name!r}: {registration.target} is not a subclass of automl.{base.__name__}")
         return found
+
+
+def _origin(registration: Registration) -> str:
+    if registration.plugin == _DIRECT:
+        return f"{registration.name!r} cannot be imported"
+    return f"{registration.name!r} of {registration.distribution} cannot be imported from {registration.target}"
+
+
+def import_advice(error: Exception, target: str) -> str:
+    """Return what to do about a target whose very module is not found, else nothing."""
+    is_nowhere = isinstance(error, ModuleNotFoundError) and error.name == target.partition(":")[0].partition(".")[0]
+    return "; Python looks in the current folder, on PYTHONPATH, and at what is installed" if is_nowhere else ""
 
 
 def isolated(call: Callable[[], R]) -> R | Exception:

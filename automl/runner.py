@@ -89,7 +89,7 @@ def run(
         prepared.cascade.goal,
         is_ordered=study.definition.execution.deterministic,
         count_duplicates=definition.count_duplicates,
-        simulated_time=prepared.cascade.simulated_time(),
+        simulated_time=None if record.time_budget is None else prepared.cascade.simulated_time(),
     )
     stop = stopper or Stopper()
     watchers = Watchers([*extra_trackers, *prepared.trackers])

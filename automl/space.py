@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 
 _DRAWS = 10_000
+_CHANGES = 1_000
 _PROBES = 1_000
 
 
@@ -164,10 +165,10 @@ class SearchSpace(Component, ABC, Generic[B]):
         """Change exactly one decision, chosen uniformly, to another answer; dependent decisions are redrawn.
 
         Decisions that keep their name and accept their old answer keep it. Raises `InvalidArchitecture` when no
-        decision has a valid alternative.
+        decision has a valid alternative, or none that a thousand draws find.
         """
         decisions = [decision for decision in self.decisions(architecture) if decision.size > 1]
-        for _ in range(_DRAWS if decisions else 0):
+        for _ in range(_CHANGES if decisions else 0):
             decision = decisions[int(rng.integers(len(decisions)))]
             value = _other_answer(decision, architecture[decision.name], rng)
             changed = {**architecture, decision.name: value}
@@ -184,7 +185,7 @@ class SearchSpace(Component, ABC, Generic[B]):
         """
         decisions = self.decisions(architecture)
         rates = self.mutation_rates(decisions)
-        for _ in range(_DRAWS):
+        for _ in range(_CHANGES):
             hits = [d for d, rate, u in zip(decisions, rates, rng.random(len(rates)), strict=True) if u < rate]
             changes = {d.name: _other_answer(d, architecture[d.name], rng) for d in hits if d.size > 1}
             if not changes:

@@ -41,7 +41,7 @@ from automl.decisions import Value
 from automl.errors import AutomlError, ConfigurationError, InvalidArchitecture, unknown_name
 from automl.evaluator import Candidate, Context, Evaluator, Identity, Metric
 from automl.space import SearchSpace
-from automl.task import Task
+from automl.task import Task, digest_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -113,14 +113,19 @@ class TableEvaluator(Evaluator):
         """Return the path of the table; raises `DataError` when it is missing."""
         return find_data(self.file)
 
+    def paths(self) -> tuple[Path, ...]:
+        """Return every file that results are read from: the table, unless a subclass reads files beside it."""
+        return (self.path(),)
+
     @cached_property
     def table(self) -> Table:
         """The table, read on first use."""
         return load_table(self.path())
 
     def digest(self) -> str:
-        """Return the SHA-256 of the table, of which the results are a function."""
-        return sha256_of(self.table.path)
+        """Return the SHA-256 of the table, of which the results are a function, or a hash of several files'."""
+        first, *others = [sha256_of(path) for path in self.paths()]
+        return digest_of(first, *others) if others else first
 
     def metrics(self, task: Task) -> tuple[Metric, ...]:
         """Return the metrics of `columns`; ``task`` does not matter."""
@@ -250,7 +255,10 @@ def _load(path: Path, modified: int, size: int) -> Table:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as refused:
-        raise DataError(f"{path}: not an .npz file of plain arrays ({refused}); get or convert it again") from None
+        # NumPy takes any file that is no archive for a pickle, and advises to load it unsafely.
+        is_foreign = not isinstance(refused, OSError) and not zipfile.is_zipfile(path)
+        reason = "it is no whole archive" if is_foreign else str(refused)
+        raise DataError(f"{path}: not an .npz file of plain arrays ({reason}); get or convert it again") from None
     for array in arrays.values():
         array.setflags(write=False)
     return Table(path, arrays)

@@ -73,6 +73,16 @@ def test_status_compares_what_can_be_compared(there):
     assert source.status()[0].size == len(TEXT) + 1
 
 
+def test_a_file_that_cannot_be_read_is_said_to_be(there, monkeypatch):
+    def refused(_):
+        raise PermissionError(13, "Permission denied")
+
+    (there / "mine").mkdir()
+    (there / "mine" / "known.bin").write_bytes(TEXT)
+    monkeypatch.setattr("automl.data.sha256_of", refused)
+    assert states(Mine()) == ["unreadable", "missing"]
+
+
 def test_a_changed_file_is_read_again(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(TEXT)

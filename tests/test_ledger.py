@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from automl import ledger
 from automl.api import go_on, start
 from automl.definition import parse_definition
 from automl.study import Study, StudyState
@@ -50,6 +51,14 @@ def test_simulated_time_is_extended_like_any_budget(tmp_path: Path) -> None:
     assert study.record.elapsed == pytest.approx(250)
 
 
+def test_the_clock_is_what_counts_until_there_is_a_budget_in_seconds(tmp_path: Path) -> None:
+    study = run(tmp_path, evaluators=[{"name": "automl_fakes:Table", "seconds": 1e6}], budget={"trials": 5})
+    assert study.record.elapsed < 1000
+    go_on(study, seconds=7e6, trials=20)
+    assert originals(study) == 7
+    assert study.record.elapsed == pytest.approx(7e6)
+
+
 def test_repeats_take_no_simulated_time_unless_they_count(tmp_path: Path) -> None:
     small = {"name": "nas_cell", "max_nodes": 3}
     free = run(tmp_path, space=small, strategy="random_search", budget={"time": 120.0})
@@ -58,7 +67,9 @@ def test_repeats_take_no_simulated_time_unless_they_count(tmp_path: Path) -> Non
     assert len(counted.records) == 10 > originals(counted)
 
 
-def test_a_search_whose_trials_take_no_simulated_time_ends(tmp_path: Path) -> None:
+def test_a_search_whose_trials_take_no_simulated_time_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "TIMELESS", 40)
     study = run(tmp_path, evaluators=[{"name": "automl_fakes:Table", "seconds": 0.0}])
     assert study.state is StudyState.EXHAUSTED
+    assert originals(study) == 40
     assert "no simulated time" in (study.record.reason or "")

@@ -165,6 +165,7 @@ def test_what_is_no_table_of_plain_arrays_is_refused_in_one_line(damage, flat):
     with pytest.raises(DataError, match=r"not an \.npz file of plain arrays") as refused:
         Flat().metrics(TinyTask())
     assert "\n" not in str(refused.value)
+    assert "If you trust the file" not in str(refused.value)
 
 
 def test_columns_of_unequal_length_are_refused(flat):

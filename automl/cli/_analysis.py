@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import sys
 
+import typer
+
 from automl.analysis import Analysis, Findings, make_component
 from automl.cli._draft import toml_value
 from automl.cli._expect import Check, exit_unless_held, print_verdicts, verdicts_json
 from automl.cli._flags import Flags
 from automl.cli._output import console, number, print_json, table
 from automl.definition import ComponentSpec
-from automl.errors import AutomlError, ConfigurationError, UsageError, unknown_name
+from automl.errors import AutomlError, ConfigurationError, ExitCode, UsageError, unknown_name
 from automl.expectations import Verdict
 from automl.options import OptionError
 from automl.studyfile import StudyFile
@@ -30,7 +32,7 @@ def analyse_and_report(file: StudyFile, flags: Flags, *, is_checked: bool, as_js
     """Compute the figures of an analysis and print them.
 
     Raises:
-        typer.Exit: a band does not hold, and ``is_checked``.
+        typer.Exit: a band does not hold, and ``is_checked``; or it was interrupted.
     """
     for name, flag in _NOT_FOR_AN_ANALYSIS.items():
         if getattr(flags, name) is not None:
@@ -39,7 +41,11 @@ def analyse_and_report(file: StudyFile, flags: Flags, *, is_checked: bool, as_js
     check = Check.of(file) if is_checked else None
     if check is not None:
         check.at_the_door(analysis.figures())
-    findings = analysis.run(lambda line: None if quiet or as_json else print(line, file=sys.stderr, flush=True))
+    try:
+        findings = analysis.run(lambda line: None if quiet or as_json else print(line, file=sys.stderr, flush=True))
+    except KeyboardInterrupt:
+        print("interrupted; an analysis keeps nothing, so that it begins anew", file=sys.stderr)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     verdicts = () if check is None else check.verdicts(findings.figures)
     if as_json:
         print_json(_json(file, findings, verdicts, is_checked=is_checked))

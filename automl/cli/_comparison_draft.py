@@ -24,6 +24,8 @@ class ComparisonFlags:
     target: float | None = None
     report: str | None = None
     against: str | None = None
+    name_is_argument: bool = False
+    """Whether the name was given as the argument of `automl compare`, not by `--study`."""
 
 
 def comparison_draft(file: StudyFile | None, flags: Flags, chosen: ComparisonFlags) -> Draft:
@@ -35,6 +37,8 @@ def comparison_draft(file: StudyFile | None, flags: Flags, chosen: ComparisonFla
     if file is not None:
         written = len(file.values["comparison"]["strategies"])  # without the random search that is added behind
         draft.values["comparison"]["strategies"] = list(draft.values["comparison"]["strategies"][:written])
+    if chosen.name_is_argument:
+        draft.put(("name",), flags.study, f"NAME {flags.study}")
     _put_strategies(draft, chosen.strategies)
     draft.put(("comparison", "seeds"), chosen.seeds, f"--seeds {chosen.seeds}")
     _put_report(draft, chosen)
@@ -64,7 +68,7 @@ def workshop_of(draft: Draft) -> Workshop:
     try:
         return Workshop.of(definition)
     except (ConfigurationError, UsageError) as error:
-        raise draft.located(error) from error
+        raise draft.located(error, error.path if isinstance(error, DefinitionError) else ()) from error
 
 
 def _definition(draft: Draft) -> ComparisonDefinition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from automl.comparison.statistics import PairedTest
 
 _MOST_COLUMNS = 7
 _NONE = "–"
+_LEVEL = 0.05
 
 
 def print_report(report: ComparisonReport, files: Sequence[Path]) -> None:
@@ -88,13 +90,30 @@ def _remarks(report: ComparisonReport) -> list[str]:
         p_value = report.friedman.p_value
         shown = "< 0.0001" if p_value < 1e-4 else f"= {p_value:.3f}"
         lines.append(f"that all are alike: Friedman's test, p {shown}; pairs: Wilcoxon's signed-rank test over seeds")
+    lines += _too_few_seeds(report)
     if report.reached:
         target = report.definition.settings.target
         lines.append(f"to target: median of the evaluations after which {report.objective} had reached {target:g}")
     short = max((value.short for values in report.values.values() for value in values), default=0)
     if short:
-        lines.append(f"{plural(short, 'run')} ended early, and is continued with its last value")
+        rest = "is continued with its last value" if short == 1 else "are continued with their last values"
+        lines.append(f"{plural(short, 'run')} ended early, and {rest}")
     return lines
+
+
+def _too_few_seeds(report: ComparisonReport) -> list[str]:
+    """Say so when even a strategy that wins with every seed could not be shown to be better."""
+    tests, seeds = len(report.curves) - 1, len(report.seeds)
+    if tests < 1 or _smallest_p(tests, seeds) < _LEVEL:
+        return []
+    enough = next(count for count in itertools.count(seeds) if _smallest_p(tests, count) < _LEVEL)
+    few = f"with {plural(seeds, 'seed')} no p-value can be below {_smallest_p(tests, seeds):.3g}"
+    return [f"{few}, whatever the strategies do: it takes {enough} seeds or more to show a difference"]
+
+
+def _smallest_p(tests: int, seeds: int) -> float:
+    """Return the smallest p-value of a signed-rank test, two-sided and after Holm's correction for ``tests``."""
+    return min(1.0, tests * 2.0 ** (1 - seeds))
 
 
 def _ranked(report: ComparisonReport) -> list[str]:

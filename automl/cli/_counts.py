@@ -72,5 +72,6 @@ def larger_budget(study: Study) -> str:
     if record.trials_budget is not None and study.spent >= record.trials_budget:
         flags.append(f"--trials {2 * record.trials_budget}")
     if record.time_budget is not None and record.elapsed >= record.time_budget:
-        flags.append(f"--time {2 * max(record.time_budget, record.elapsed):.3g}s")
+        doubled = 2 * max(record.time_budget, record.elapsed)
+        flags.append(f"--time {doubled:.0f}s" if doubled >= 100 else f"--time {doubled:.3g}s")
     return " ".join(flags)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from automl.cli._output import console, table
+from automl.definition import ComponentSpec
 from automl.errors import TaskError
 from automl.evaluator import Evaluator, Metric
 from automl.options import Component
@@ -31,7 +32,7 @@ def print_component(kind: Kind, name: str) -> None:
     if component.paper:
         out.print(f"\nPaper: {component.paper}", soft_wrap=True)
     rows = [
-        [option, type_text(field), default_text(field), field.description or ""]
+        [option, type_text(field), default_text(field), (field.description or "").replace("``", "`")]
         for option, field in component.Options.model_fields.items()
     ]
     out.print()
@@ -42,7 +43,7 @@ def print_component(kind: Kind, name: str) -> None:
 
 def _prose(component: type[Component]) -> str:
     text = inspect.getdoc(component) or ""
-    return text.partition("\n>>>")[0].strip()
+    return text.partition("\n>>>")[0].strip().replace("``", "`")
 
 
 def _print_metrics(component: type[Evaluator]) -> None:
@@ -107,6 +108,8 @@ def _annotation_text(annotation: Any) -> str:
         return f"list of {_annotation_text(arguments[0])}"
     if annotation is type(None):
         return "none"
+    if annotation is ComponentSpec:
+        return "component"
     if origin is not None:
         inner = ", ".join(_annotation_text(part) for part in arguments)
         return f"{getattr(origin, '__name__', origin)}[{inner}]"
@@ -134,6 +137,8 @@ def default_text(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, ComponentSpec):
+        return value.name
     if value == "":
         return '""'
     if isinstance(value, tuple | list):

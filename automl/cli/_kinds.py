@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from automl.errors import PluginError, UsageError, unknown_name
-from automl.plugins import KINDS, Kind, isolated, load_target
+from automl.plugins import KINDS, Kind, import_advice, isolated, load_target
 
 PLURALS: Mapping[Kind, str] = {
     "space": "Search spaces",
@@ -45,7 +45,8 @@ def kind_of_class(target: str) -> Kind:
     """Return the kind of the class that ``package.module:Class`` names; raises `PluginError` when it has none."""
     found = isolated(lambda: load_target(target))
     if isinstance(found, Exception):
-        raise PluginError(f"{target} cannot be imported: {type(found).__name__}: {found}") from found
+        said = f"{type(found).__name__}: {found}{import_advice(found, target)}"
+        raise PluginError(f"{target} cannot be imported: {said}") from found
     for kind, (_, base) in KINDS.items():
         if isinstance(found, type) and issubclass(found, load_target(base)):
             return kind

@@ -115,7 +115,7 @@ def _next_commands(study: Study, storage: str, *, has_best: bool) -> list[str]:
     commands = [(command("show", study.name, storage=storage), "every trial, with its state and error")]
     if has_best:
         commands.append((command("best", study.name, "--top 10", storage=storage), "more of the best"))
-        if is_spent(study):
+        if is_spent(study) and study.record.comparison_id is None:  # whose budget is fixed
             commands.append((command("resume", study.name, larger_budget(study), storage=storage), "search on"))
         if any(spec.name == "mlflow" for spec in study.definition.trackers):
             commands.append((command("ui", storage=storage), "curves and comparisons in MLflow"))

@@ -91,7 +91,8 @@ def compare(
     given = {flag: value or () for flag, value in several.items()}
     flags = Flags(**plain, **given, devices=devices, timeout=timeout, no_mlflow=no_mlflow)  # type: ignore[arg-type]
     shown = {"checkpoints": checkpoints, "target": target, "report": report, "against": against}
-    chosen = ComparisonFlags(strategies=strategies or (), seeds=seeds, **shown)  # type: ignore[arg-type]
+    names = {"strategies": strategies or (), "seeds": seeds, "name_is_argument": True}
+    chosen = ComparisonFlags(**names, **shown)  # type: ignore[arg-type]
     level = options.level(durability)
     manner = Manner(storage=storage, durability=level, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
     compare_or_report(config, flags, chosen, manner, report_only=report_only)

@@ -105,5 +105,8 @@ def _say_complete(study: Study, storage: str, *, as_json: bool) -> None:
 
     if as_json:
         print_json(study.summary_json())
-    extend = command("resume", study.name, larger_budget(study), storage=storage)
-    print(f"study {study.name} is complete ({budget_text(study)}); extend it with: {extend}", file=sys.stderr)
+    if study.record.comparison_id is None:
+        what_next = f"extend it with: {command('resume', study.name, larger_budget(study), storage=storage)}"
+    else:
+        what_next = "it is part of a comparison, whose studies all have the same budget"
+    print(f"study {study.name} is complete ({budget_text(study)}); {what_next}", file=sys.stderr)

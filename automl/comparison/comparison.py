@@ -48,6 +48,8 @@ class Comparison:
         found = self.store.comparisons.find(self.name)
         if found is None:
             known = [record.name for record in self.store.comparisons.all()]
+            if any(study.name == self.name for study in self.store.studies()):
+                raise StudyNotFound(f"{self.name!r} is a study, no comparison; `automl show {self.name}` shows it")
             raise StudyNotFound(unknown_name("comparison", self.name, known, "automl studies"))
         return found
 

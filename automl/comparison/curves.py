@@ -11,7 +11,7 @@ run that is shorter than the others (its space was exhausted, its time spent) ke
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,8 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.errors import UsageError
-from automl.objectives import Objective
-from automl.trial import Trial
 
 Direction: TypeAlias = Literal["max", "min"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -42,42 +40,6 @@ class Run:
     objective: Sequence[float]
     reported: Sequence[float]
     ask_seconds: float = math.nan
-
-    @classmethod
-    def of_trials(
-        cls,
-        seed: int,
-        trials: Iterable[Trial],
-        objective: Objective,
-        reported: str | None = None,
-        *,
-        count_duplicates: bool = True,
-        ask_seconds: float = math.nan,
-    ) -> Run:
-        """Return the run of a study's trials, which are taken in the order of their proposals.
-
-        Args:
-            seed: the study's seed.
-            trials: trials of one study in final states, in any order. Those at partial fidelity do not enter.
-            objective: what chose the incumbent.
-            reported: name of the metric to report; the objective's own by default.
-            count_duplicates: whether a repeat of an earlier trial counts as an evaluation; as the study counted.
-            ask_seconds: mean seconds per ask.
-        """
-        counted = [
-            trial
-            for trial in sorted(trials, key=lambda trial: trial.number)
-            if trial.fidelity is None and (count_duplicates or trial.duplicate_of is None)
-        ]
-        name = reported or objective.metric
-        return cls(
-            seed,
-            tuple(
-                trial.metrics.get(objective.metric, math.nan) if trial.is_feasible else math.nan for trial in counted
-            ),
-            tuple(trial.metrics.get(name, math.nan) for trial in counted),
-            ask_seconds,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -76,7 +76,7 @@ class ComparisonSettings(BaseModel):
     """How many seeds: 0, 1, 2, ... Each strategy runs once with each."""
     checkpoints: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = ()
     """Evaluations after which strategies are compared; by default usual ones, and always the end."""
-    target: float | None = None
+    target: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Value of the objective for which the evaluations to reach it are counted."""
     report: str | None = None
     """Metric of the incumbent that is reported; by default the objective, which alone chooses the incumbent."""
@@ -94,7 +94,10 @@ class ComparisonSettings(BaseModel):
         labels = [each.label for each in self.strategies]
         twice = next((label for label in labels if labels.count(label) > 1), None)
         if twice is not None:
-            raise ValueError(f"two strategies are called {twice!r}; give each a `label` of its own")
+            raise ValueError(
+                f"two strategies are called {twice!r}; give each a label of its own, as `--strategy LABEL=NAME` "
+                "or as `label` in a file"
+            )
         for label in labels:
             if not _LABEL.fullmatch(label):
                 raise ValueError(f"label {label!r} must be letters, digits, dashes, underscores and plus signs")
@@ -222,7 +225,7 @@ def _check(definition: ComparisonDefinition) -> None:
     if definition.base.reference is None:
         raise DefinitionError(
             "several objectives are compared by their hypervolume, which needs a `reference` point; declare one, "
-            "the worst value of each objective that counts",
+            "the worst value of each objective that counts, as `--reference METRIC=VALUE` for each",
             ("objectives",),
         )
 

@@ -6,8 +6,9 @@
 | `NAME.csv` | strategy, seed, evaluation, chosen, reported: one row per evaluation |
 | `NAME-table.csv` | one row per strategy and checkpoint |
 | `NAME.png` | median and quartiles of the best so far |
+| `NAME-ranks.png` | average rank at the end and its interval |
 
-Each appears whole or not at all. Of the same comparison the CSV files and the picture are the same, byte for byte,
+Each appears whole or not at all. Of the same comparison the CSV files and the pictures are the same, byte for byte,
 however often it was interrupted; the JSON also holds how long strategies took.
 """
 
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.comparison.comparison import Comparison
-from automl.comparison.picture import draw_curves
+from automl.comparison.picture import draw_curves, draw_ranks
 from automl.comparison.report import ComparisonReport
 from automl.errors import UsageError
 from automl.runner import artifacts_folder
@@ -43,14 +44,14 @@ def write_files(report: ComparisonReport, folder: Path) -> list[Path]:
     Raises:
         UsageError: the folder cannot be written; says why.
     """
-    name = report.name
+    name, control = report.name, report.definition.settings.control
+    last = f"after {report.checkpoints[-1]:,} evaluations"
     contents = {
         f"{name}.json": (json.dumps(report_json(report), indent=2, allow_nan=False) + "\n").encode(),
         f"{name}.csv": _csv(("strategy", "seed", "evaluation", "chosen", "reported"), _curve_rows(report)),
         f"{name}-table.csv": _csv(("strategy", "evaluations", *_TABLE, "p_adjusted"), _table_rows(report)),
-        f"{name}.png": draw_curves(
-            list(report.curves.values()), title=name, metric=report.metric, control=report.definition.settings.control
-        ),
+        f"{name}.png": draw_curves(list(report.curves.values()), title=name, metric=report.metric, control=control),
+        f"{name}-ranks.png": draw_ranks(list(report.ranks.values()), title=f"{name}, {last}", control=control),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

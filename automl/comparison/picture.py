@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from automl.comparison.curves import Curves, Which, quartiles
+from automl.comparison.definition import CONTROL
 from automl.comparison.statistics import AverageRank
 from automl.errors import UsageError
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ImageFormat = Literal["png", "svg"]
-
-CONTROL = "random_search"
 
 _INK, _PALE, _GREY = "#202020", "#d8d8d8", "#8a8a8a"
 # Okabe and Ito's scheme without black, grey and yellow, and two dark ones of Paul Tol's: distinct for the colour-blind.

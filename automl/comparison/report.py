@@ -57,7 +57,6 @@ class ComparisonReport:
         friedman: test that all are alike at the end, if it can be made.
         reached: of each strategy, how soon it reached the target; empty without one.
         ask_seconds: of each strategy, mean seconds per proposal that it took to ask and to learn; NaN if not measured.
-        evaluations: of each strategy, the most that a run made.
         seeds_planned: how many seeds there are to be; the curves say how many there are.
     """
 

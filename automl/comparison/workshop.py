@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from automl.comparison.comparison import Member
 from automl.comparison.definition import ComparisonDefinition
-from automl.definition import ComponentSpec, StudyDefinition
+from automl.definition import ComponentSpec, DefinitionError, StudyDefinition
 from automl.engine import Stopper
 from automl.environment import check_unchanged, component_versions, environment
 from automl.errors import AutomlError, ConfigurationError, ExitCode, unknown_name
@@ -131,9 +131,10 @@ def _check_report(workshop: Workshop) -> None:
     cascade = next(iter(workshop.prepared.values())).cascade
     base, settings = workshop.definition.base, workshop.definition.settings
     if base.budget.time is not None and cascade.simulated_time() is None:
-        raise ConfigurationError(
+        raise DefinitionError(
             "`budget.time`: a comparison's studies answer each other, so that seconds on the clock would not be fair; "
-            "give a budget in trials, or an evaluator that reports simulated time"
+            "give a budget in trials, or an evaluator that reports simulated time",
+            ("budget", "time"),
         )
     if settings.report is None:
         return

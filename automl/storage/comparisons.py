@@ -127,13 +127,12 @@ def refuse_taken(connection: Connection, name: str) -> None:
     """Raise `StoreError` when a study or a comparison has that name."""
     if connection.execute(select(_STUDIES.c.id).where(_STUDIES.c.name == name)).first():
         raise StoreError(
-            f"a study named {name!r} exists already; continue it with `automl resume {name}`, "
-            "or choose another name with --study"
+            f"a study named {name!r} exists already; continue it with `automl resume {name}`, or choose another name"
         )
     if connection.execute(select(_COMPARISONS.c.id).where(_COMPARISONS.c.name == name)).first():
         raise StoreError(
             f"a comparison named {name!r} exists already; continue it with `automl resume {name}`, "
-            "or choose another name with --study"
+            "or choose another name"
         )
 
 

@@ -167,6 +167,17 @@ def test_an_analysis_prints_its_tables_and_figures(automl, file):
     assert "3 nodes, distances 1 to 2" in ran.err
 
 
+def test_an_interrupted_analysis_says_so(automl, file, monkeypatch):
+    from automl_plugins.analyses.expected_improvement import ExpectedImprovement
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ExpectedImprovement, "run", interrupted)
+    ran = automl("run", file(PASSING["analysis"]))
+    assert (ran.code, "interrupted" in ran.err) == (130, True)
+
+
 def test_options_of_an_analysis_are_set_with_flags(automl, file):
     path = file(ANALYSIS.partition("[expect]")[0])
     plain, fast = (

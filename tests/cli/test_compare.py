@@ -49,7 +49,13 @@ def test_compare_prints_a_report_and_writes_files(automl: Any) -> None:
     assert "random_search is added" in ran.err
     assert "comparison c starts: 2 strategies, 2 seeds" in ran.err
     assert "4/4 studies" in ran.err
-    assert sorted(path.name for path in Path("c").iterdir()) == ["c-table.csv", "c.csv", "c.json", "c.png"]
+    assert sorted(path.name for path in Path("c").iterdir()) == [
+        "c-ranks.png",
+        "c-table.csv",
+        "c.csv",
+        "c.json",
+        "c.png",
+    ]
 
 
 def test_quiet_json_prints_one_object_and_nothing_else(automl: Any) -> None:
@@ -116,6 +122,7 @@ def test_a_mistake_in_a_file_is_placed(automl: Any, changed: str, line: str, wor
         (("--checkpoints", "3,x"), "--checkpoints 3,x: write numbers of evaluations"),
         (("--checkpoints", "9"), "--checkpoints 9: `comparison.checkpoints`: 9 is beyond the budget of 8 trials"),
         (("--target", "high"), "--target"),
+        (("--target", "nan"), "--target nan: `comparison.target`: input should be a finite number"),
         (("--against", "nobody"), "--against nobody: unknown label of a strategy 'nobody'"),
         (("--strategy", "a b=tpe"), "label 'a b' must be"),
         (("--strategy", "regularized_evolution"), "two strategies are called 'regularized_evolution'"),
@@ -128,6 +135,36 @@ def test_a_wrong_flag_is_refused(automl: Any, arguments: tuple[str, ...], words:
     assert ran.code == 2
     assert words in ran.err
     assert not Path("automl.db").exists()
+
+
+def test_a_wrong_name_is_called_the_argument_that_it_is(automl: Any) -> None:
+    ran = automl("compare", "a b", *SMALL)
+    assert (ran.code, ran.err.startswith("error: NAME a b: study name 'a b' must be")) == (4, True)
+
+
+def test_a_clocks_time_is_refused_as_a_budget(automl: Any) -> None:
+    ran = automl("compare", "--evaluator", "cost", "--strategy", "regularized_evolution", "--time", "1h")
+    assert (ran.code, "error: --time: `budget.time`: a comparison's studies" in ran.err) == (4, True)
+
+
+def test_too_few_seeds_to_show_anything_are_said_to_be(automl: Any) -> None:
+    few = automl("compare", "few", *SMALL)
+    assert "with 2 seeds no p-value can be below 0.5, whatever the strategies do: it takes 6 seeds" in few.out
+    assert "no p-value" not in automl("compare", "enough", *SMALL, "--seeds", 6).out
+
+
+def test_a_study_of_a_comparison_is_not_offered_a_larger_budget(automl: Any) -> None:
+    automl("compare", "c", *SMALL)
+    ended = automl("resume", "c.regularized_evolution.0")
+    assert (ended.code, "part of a comparison" in ended.err) == (0, True)
+    assert "--trials" not in ended.out + ended.err
+
+
+def test_a_study_is_not_taken_for_a_comparison(automl: Any) -> None:
+    automl("search", "--study", "alone", *PROBLEM, "--trials", 2)
+    for arguments in (("studies", "alone"), ("compare", "alone", "--report-only")):
+        ran = automl(*arguments)
+        assert (ran.code, "'alone' is a study, no comparison; `automl show alone` shows it" in ran.err) == (2, True)
 
 
 def test_strategies_are_needed(automl: Any) -> None:

@@ -43,6 +43,7 @@ def test_class_that_is_no_component_is_a_plugin_error(automl):
     neither, nowhere = automl("describe", "tiny_components:NoSpace"), automl("describe", "nowhere:Space")
     assert (neither.code, "is no component" in neither.err) == (4, True)
     assert (nowhere.code, "cannot be imported" in nowhere.err) == (4, True)
+    assert "Python looks in the current folder" in nowhere.err
 
 
 def test_every_registered_component_can_be_described(automl):

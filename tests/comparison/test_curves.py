@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 
-from automl import Architecture, Objective, Trial, TrialState
 from automl.comparison.curves import (
     Run,
     at_checkpoints,
@@ -59,29 +58,6 @@ def test_of_equal_values_the_first_stays():
 def test_values_of_different_length_are_refused():
     with pytest.raises(UsageError, match="both values"):
         incumbents([1.0], [1.0, 2.0], "max")
-
-
-def trial(number, score, state=TrialState.COMPLETED, violation=0.0, **more):
-    metrics = {"score": score, "test": -score}
-    return Trial(number, Architecture.of({"x": number}), str(number), state, metrics, (), violation, **more)
-
-
-def test_a_run_of_trials_counts_failures_and_infeasible_ones_but_never_chooses_them():
-    trials = [
-        trial(4, 0.7),
-        trial(0, 0.5),
-        trial(1, 9.0, violation=0.5),
-        trial(2, 9.0, TrialState.FAILED),
-        trial(3, 0.6, duplicate_of=0),
-        trial(5, 9.0, fidelity=3),
-    ]
-    run = Run.of_trials(7, trials, Objective("score", "max"), "test")
-    found = curves_of("one", [run], "max")
-    assert found.chosen.tolist() == [[0.5, 0.5, 0.5, 0.6, 0.7]]
-    assert found.reported.tolist() == [[-0.5, -0.5, -0.5, -0.6, -0.7]]
-    fewer = Run.of_trials(7, trials, Objective("score", "max"), count_duplicates=False)
-    assert len(fewer.objective) == 4
-    assert fewer.reported[-1] == 0.7, "by default the objective itself is reported"
 
 
 def test_shorter_runs_keep_their_last_value_and_are_flagged():

@@ -82,7 +82,7 @@ def test_asking_has_its_time_in_the_report(comparison: Comparison) -> None:
 def test_the_files_say_what_the_report_says(comparison: Comparison, tmp_path: Path) -> None:
     report = comparison.report()
     paths = write_files(report, tmp_path / "out")
-    assert [path.name for path in paths] == ["c.json", "c.csv", "c-table.csv", "c.png"]
+    assert [path.name for path in paths] == ["c.json", "c.csv", "c-table.csv", "c.png", "c-ranks.png"]
     found = json.loads(paths[0].read_text())
     assert found["is_complete"] is True
     assert [each["label"] for each in found["strategies"]] == ["regularized_evolution", "control"]

@@ -68,7 +68,8 @@ def _pth_file(source: Path) -> tuple[list[str], Iterator[Mapping[Any, Record]]]:
     with torch.serialization.safe_globals([*numbers, np._core.multiarray.scalar, moved]):  # type: ignore[attr-defined]
         held = isolated(lambda: torch.load(source, map_location="cpu", weights_only=True))
     if isinstance(held, Exception):
-        reason = (str(held).strip().splitlines() or ["it is empty"])[0][:200]
+        said = (str(held).strip().splitlines() or [""])[0][:200]
+        reason = said if " " in said else "PyTorch cannot read it"  # a bare key says nothing
         raise DataError(f"{unreadable} ({reason}); download it again") from held
     if not isinstance(held, dict) or not {"meta_archs", "arch2infos"} <= set(held):
         raise DataError(f"{unreadable}; it has no meta_archs and arch2infos")

@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -51,7 +52,7 @@ from automl import (
     TableEvaluator,
     Value,
 )
-from automl_plugins.evaluators._tables.devices import device_columns
+from automl_plugins.evaluators._tables.devices import device_columns, device_files
 from automl_plugins.evaluators._tables.seed_noise import SeedNoise
 
 Array: TypeAlias = NDArray[Any]
@@ -93,6 +94,10 @@ class NasBench201Table(TableEvaluator):
     Options: ClassVar[type[BaseOptions]] = NasBench201Options
     file: ClassVar[str] = "nasbench201/nasbench201.npz"
     space: ClassVar[str] = "nas_bench_201"
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return the table and, where a device is asked for, the files of devices."""
+        return (*super().paths(), *(device_files(self.path().parent) if self.options.devices else ()))
 
     def answers(self) -> Iterator[Mapping[str, Value]]:
         """Yield the operation of each edge."""

@@ -131,7 +131,9 @@ class Surrogate(Evaluator):
         if row is not None:
             return {**self.table.measure(row, candidate, context), **expected}
         if self.options.noise == "residual":
-            predicted[0] += model.residuals[0].draw(predicted[0], context.seed, str(self.table.key(candidate)))
+            # The canonical key where the table goes by encodings: a network has one result.
+            key = self.table.key(candidate) if self.table.identity == "network" else candidate.key
+            predicted[0] += model.residuals[0].draw(predicted[0], context.seed, str(key))
         scaled = zip(model.names, model.scales, predicted, strict=True)
         return {**{name: float(scale.back(value)) for name, scale, value in scaled}, **expected}
 

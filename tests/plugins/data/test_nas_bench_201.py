@@ -163,7 +163,7 @@ def test_other_files_are_refused(tmp_path, nats):
     empty.mkdir()
     (nats / "000002.pickle.pbz2").unlink()
     for source, said in (
-        (text, "not an official NAS-Bench-201"),
+        (text, r"not an official NAS-Bench-201 \.pth file \(PyTorch cannot read it\)"),
         (numbers, "no meta_archs"),
         (tmp_path / "nowhere.pth", "no such file"),
         (empty, r"no meta\.pickle\.pbz2"),

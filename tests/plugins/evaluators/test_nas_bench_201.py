@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny_tables
 
-from automl import Architecture, Candidate, ConfigurationError, Context
+from automl import Architecture, Candidate, ConfigurationError, Context, write_table
 from automl_plugins.evaluators._tables.seed_noise import SeedNoise
 from automl_plugins.evaluators.nas_bench_201 import NasBench201Options, NasBench201Table
 from automl_plugins.tasks.none import NoTask
@@ -153,6 +153,14 @@ def test_devices_are_metrics_of_their_own_data_set(devices):
     for options in ({"devices": ("pixel2",)}, {"dataset": "cifar100", "devices": ("pixel3",)}):
         with pytest.raises(ConfigurationError, match=r"unknown device 'pixel\d'.* there are .*edgegpu"):
             evaluator(**options).metrics(TASK)
+
+
+def test_the_digest_is_that_of_all_files_that_are_read(devices):
+    plain, measured = evaluator().digest(), evaluator(devices=("pixel3",)).digest()
+    assert plain != measured
+    write_table(devices / "latency_ms.npz", {"pixel3": np.ones(15625, dtype=np.float32)})
+    assert evaluator().digest() == plain
+    assert evaluator(devices=("pixel3",)).digest() != measured
 
 
 def test_a_device_that_cannot_run_a_cell_gives_no_number(devices):

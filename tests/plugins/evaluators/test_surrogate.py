@@ -6,13 +6,14 @@ import pytest
 import tiny_tables
 from sklearn.ensemble import ExtraTreesRegressor
 
-from automl import Candidate, ComponentSpec, ConfigurationError, Context
+from automl import Architecture, Candidate, ComponentSpec, ConfigurationError, Context
 from automl_plugins.evaluators import surrogate
 from automl_plugins.evaluators._tables.fitting import Residuals, Scale
 from automl_plugins.evaluators._tables.forest import Forest
 from automl_plugins.evaluators._tables.graph_features import Vocabulary, graph_features
 from automl_plugins.evaluators.surrogate import Surrogate, SurrogateOptions
 from automl_plugins.tasks.none import NoTask
+from automl_spaces.nas_bench_201 import NasBench201
 from automl_spaces.nas_cell import NasCell
 
 SPACE = NasCell()
@@ -108,6 +109,21 @@ def test_noise_is_decided_by_the_seed_and_has_the_size_of_the_held_out_errors(un
     assert np.sqrt(np.mean(np.square(deviations))) == pytest.approx(
         plain.model(SPACE).quality["val_accuracy"].rmse, rel=0.35
     )
+
+
+def test_noise_is_the_networks_even_where_the_table_lists_encodings(folder):
+    """The store answers every encoding of a network with the first result."""
+    tiny_tables.write_nas_bench_201(folder)
+    made = evaluator(table=ComponentSpec(name="nas_bench_201"), exact=False, rows=500)
+    none, skip, space = "none", "skip_connect", NasBench201()
+    names = [f"edge_{i}_{j}" for i, j in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))]
+    one, other = (
+        Candidate(space, space.validate(Architecture.of(dict(zip(names, operations, strict=True)))))
+        for operations in ((none, none, none, skip, none, none), (skip, none, none, none, skip, none))
+    )
+    assert one.key == other.key
+    for seed in range(5):
+        assert made.evaluate(one, Context(TASK, seed=seed)) == made.evaluate(other, Context(TASK, seed=seed))
 
 
 def test_the_expected_value_is_reported_without_noise_of_rows_too(folder, unknown):

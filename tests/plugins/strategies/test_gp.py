@@ -1,4 +1,6 @@
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +11,12 @@ from automl_plugins.strategies._surrogates.acquisition import expected_improveme
 from automl_plugins.strategies._surrogates.gaussian_process import NOISE, HammingKernel
 from automl_plugins.strategies._surrogates.history import targets
 from automl_plugins.strategies.gp import Gp
+from automl_spaces.nas_bench_201 import NasBench201
 from automl_spaces.nas_cell import NasCell, NasCellOptions
 
 GOAL = Goal((Objective("score", "max"),))
+ROW = {20: (93.79, 0.33), 50: (94.14, 0.29), 100: (94.24, 0.22), 150: (94.27, 0.19)}
+"""Mean and deviation of the best so far on NAS-Bench-201, CIFAR-10: 30 seeds of another implementation."""
 
 
 def strategy_of(space, seed=0, **options):
@@ -135,3 +140,22 @@ def test_real_numbers_are_searched_by_candidates():
 def test_the_kernel_is_the_one_of_the_options():
     assert isinstance(strategy_of(FlatSpace())._kernel, HammingKernel)
     assert strategy_of(FlatSpace(), kernel="graph")._kernel.grid == (0.0, 1.0, 2.0, 3.0)
+
+
+@pytest.mark.slow
+def test_it_reproduces_the_reference_curve():
+    """NAS-Bench-201, CIFAR-10, mean test accuracy of the trainings of 200 epochs."""
+    path = Path(os.environ.get("AUTOML_DATA_DIR", "")) / "nasbench201" / "nasbench201.npz"
+    if not path.exists():
+        pytest.skip("needs nasbench201/nasbench201.npz in AUTOML_DATA_DIR")
+    stored, seeds, best = np.load(path, allow_pickle=False), 20, []
+    goal, names = Goal((Objective("test_accuracy", "max"),)), [str(name) for name in stored["op_names"]]
+    cells = [tuple(names[operation] for operation in row) for row in stored["ops"]]
+    table = dict(zip(cells, stored["cifar10_test_200_mean"].astype(float), strict=True))
+    for seed in range(seeds):
+        strategy = Gp(Problem(NasBench201(), goal, 150, seed, "architecture"))
+        trials = search(strategy, 150, lambda trial: -table[tuple(trial.architecture.values())])
+        best.append(np.maximum.accumulate([-trial.losses[0] for trial in trials]))
+    for count, (mean, deviation) in ROW.items():
+        tolerance = 3 * deviation * np.sqrt(1 / seeds + 1 / 30)
+        assert np.mean([row[count - 1] for row in best]) == pytest.approx(mean, abs=tolerance), count

@@ -332,7 +332,7 @@ def test_comparison_is_one_run_with_its_figures_and_files(compared: Any) -> None
         history = client.get_metric_history(run.info.run_id, f"score_median/{label}")
         assert [point.step for point in history] == list(range(1, 9))
     files = {each.path for each in client.list_artifacts(run.info.run_id)}
-    assert files == {"two.json", "two.csv", "two-table.csv", "two.png"}
+    assert files == {"two.json", "two.csv", "two-table.csv", "two.png", "two-ranks.png"}
 
 
 @pytest.mark.slow

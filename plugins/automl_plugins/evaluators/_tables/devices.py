@@ -45,6 +45,11 @@ def device_columns(folder: Path, dataset: str, devices: Sequence[str]) -> list[C
     return columns
 
 
+def device_files(folder: Path) -> list[Path]:
+    """Return the files of devices that are in ``folder``."""
+    return [path for name in FILES if (path := folder / name).exists()]
+
+
 def _measured(folder: Path, dataset: str) -> Iterator[tuple[str, str, NDArray[Any]]]:
     """Yield device, ``latency_ms`` or ``energy_mj``, and the values."""
     latency, hardware, edge = (folder / name for name in FILES)

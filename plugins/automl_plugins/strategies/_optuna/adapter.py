@@ -9,7 +9,7 @@ What Optuna does not know, and is decided here:
 * A failed trial counts as the worst loss told so far, of each objective; until a first trial has losses it waits. With
   constraints it is infeasible without limit, after every trial whose violation is known.
 * Optuna repeats itself by design. A walk whose architecture is told or pending is asked again, up to ``max_tries``
-  times; then a random neighbour of the last is taken.
+  times; then a random neighbour of the last is taken, or one farther away where that is known, too.
 * Samplers that need the same parameters in every trial get all decisions that random walks ask; those that an
   architecture does not have are filled in.
 """
@@ -45,6 +45,9 @@ from automl import (
 )
 from automl_plugins.strategies._optuna.encoding import Encoding, PlainEncoding, Point, fits, universe
 from automl_plugins.strategies._optuna.storage import Told
+
+_STEPS = 20
+"""Changes made to a known architecture before it is proposed as it is; they cost next to nothing."""
 
 
 class OptunaOptions(BaseOptions):
@@ -167,7 +170,7 @@ class OptunaStrategy(Strategy):
     def _neighbour(self, architecture: Architecture, known: set[str], rng: Generator) -> Architecture:
         space = self.problem.space
         neighbour = space.mutate(architecture, rng)
-        for _ in range(self.options.max_tries):
+        for _ in range(_STEPS):
             if self.problem.key(neighbour) not in known:
                 break
             neighbour = space.mutate(neighbour, rng)

@@ -95,6 +95,18 @@ def test_when_only_repeats_are_left_a_neighbour_is_taken(strategy):
 
 
 @pytest.mark.parametrize("strategy", EVERY)
+def test_the_neighbour_is_new_even_where_all_around_is_known(strategy):
+    """However dear it is to ask the sampler again, looking farther costs nothing."""
+    space = FlatSpace()
+    made, (centre, *others) = strategy(Problem(space, ONE)), space.enumerate()
+    known = {space.key(centre)}
+    known |= {space.key(one) for one in others if sum(one[name] != centre[name] for name in one) <= 3}
+    for seed in range(10):
+        neighbour = made._neighbour(centre, known, np.random.default_rng(seed))
+        assert space.key(neighbour) not in known
+
+
+@pytest.mark.parametrize("strategy", EVERY)
 def test_a_space_without_a_choice_is_no_obstacle(strategy):
     class Single(FlatSpace):
         def decide(self, choose):
