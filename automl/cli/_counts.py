@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from automl.cli._output import plural, seconds
+from automl.storage.records import TrialRecord
 from automl.study import Study, StudyState
 
 _ERRORS = 2
@@ -31,16 +33,27 @@ def nothing_feasible(study: Study) -> str:
     rejected = sum(record.state == "rejected" for record in records)
     parts = []
     if failed:
-        errors = Counter(_first_line(record.error) for record in failed).most_common()
-        shown = [f"{count}x: {error}" for error, count in errors[:_ERRORS]]
-        more = len(errors) - len(shown)
-        others = [f"and {plural(more, 'other error')}"] if more else []
-        parts.append(f"{len(failed)} failed ({'; '.join([*shown, *others])})")
+        parts.append(_failures(failed))
     if rejected:
         parts.append(f"{rejected} rejected")
     if study.goal.constraints and len(failed) < len(records):
         parts.append(f"no trial completed within the constraints ({', '.join(map(str, study.goal.constraints))})")
     return f"nothing feasible: {', '.join(parts) or 'no trial completed'}"
+
+
+def mostly_failed(study: Study) -> str | None:
+    """Return how the trials failed, if more than half of them did; ``None`` otherwise."""
+    records = [record for record in study.records if record.duplicate_of is None]
+    failed = [record for record in records if record.state == "failed"]
+    return _failures(failed) if 2 * len(failed) > len(records) else None
+
+
+def _failures(failed: Sequence[TrialRecord]) -> str:
+    errors = Counter(_first_line(record.error) for record in failed).most_common()
+    shown = [f"{count}x: {error}" for error, count in errors[:_ERRORS]]
+    more = len(errors) - len(shown)
+    others = [f"and {plural(more, 'other error')}"] if more else []
+    return f"{len(failed)} failed ({'; '.join([*shown, *others])})"
 
 
 def _first_line(error: str | None) -> str:
