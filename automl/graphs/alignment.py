@@ -9,14 +9,13 @@ searching.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from automl.graphs.edit_costs import EditCosts
 from automl.graphs.plain import PlainGraph
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """A pair of graphs, turned so that ``small`` has at most as many free nodes as ``large``.
 
     Attributes:
@@ -38,8 +37,7 @@ class Alignment:
     large_alone: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(NamedTuple):
     """What a solver found: free node i goes to ``large_free[targets[i]]``, or is deleted if that is None.
 
     ``lower`` and ``upper`` enclose the distance, and ``upper`` is the cost of the matching.

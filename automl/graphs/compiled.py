@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.graphs.compiled_polish import polish
 from automl.graphs.compiled_state import DEPTH, IS_COMPILED, LOWER, UPPER, VISITED, Search, compile_loop, start_search
 from automl.graphs.edit_costs import EditCosts
 from automl.graphs.encoding import (
@@ -31,13 +32,12 @@ from automl.graphs.encoding import (
     Integers,
     encode_costs,
 )
+from automl.graphs.few_matchings import MAX_BITS, MAX_MATCHINGS, MAX_STEPS
 
 __all__ = ["IS_COMPILED", "best_matchings", "search"]
 
 _TOLERANCE = 1e-6
 _TIE = 1e-9
-_POLISH_WORK = 50_000_000
-_MIN_ROUNDS = 3
 _FEWER = 2.0**20
 
 
@@ -47,7 +47,9 @@ def search(numbers: Integers, costs: EditCosts, budget: Any) -> tuple[float, flo
     ``budget`` is a `Budget`. Its clock is read before every search node, as by the NumPy code.
     """
     if budget.deadline is None:
-        lower, upper, images = _search(numbers, encode_costs(costs), -1 if budget.nodes is None else budget.nodes)
+        lower, upper, images = search_numbers(
+            numbers, encode_costs(costs), -1 if budget.nodes is None else budget.nodes
+        )
         return lower, upper, images
     state = start_search(numbers, encode_costs(costs))
     visited = 1
@@ -65,7 +67,7 @@ def best_matchings(
 
 
 @compile_loop
-def _search(numbers: Integers, costs: Floats, limit: int) -> tuple[float, float, Integers]:
+def search_numbers(numbers: Integers, costs: Floats, limit: int) -> tuple[float, float, Integers]:
     state = start_search(numbers, costs)
     _advance(state, limit)
     return state.values[LOWER], state.values[UPPER], state.best
@@ -118,16 +120,18 @@ def _open(state: Search, depth: int, row: int, column: int) -> None:
     for i in range(count - 1):
         state.rows[after, i] = state.rows[depth, i + (i >= row)]
         state.columns[after, i] = state.columns[depth, i + (i >= column)]
+    outs, backs = state.queue[0], state.queue[1]
+    for j in range(count - 1):
+        outs[j] = large[state.columns[after, j], image]
+        backs[j] = large[image, state.columns[after, j]]
     for i in range(count - 1):
         other = state.rows[after, i]
-        out, back = small[other, node], small[node, other]
-        for j in range(count - 1):
-            target = state.columns[after, j]
-            state.exact[after, i, j] = (
-                state.exact[depth, i + (i >= row), j + (j >= column)]
-                + edge_costs[out, large[target, image]]
-                + edge_costs[back, large[image, target]]
-            )
+        out, back = edge_costs[small[other, node]], edge_costs[small[node, other]]
+        exact, before = state.exact[after, i], state.exact[depth, i + (i >= row)]
+        for j in range(column):
+            exact[j] = before[j] + out[outs[j]] + back[backs[j]]
+        for j in range(column, count - 1):
+            exact[j] = before[j + 1] + out[outs[j]] + back[backs[j]]
     _open_degrees(state.small_degrees, state.slots, small, state.rows, depth, count, row, node)
     _open_degrees(state.large_degrees, state.slots, large, state.columns, depth, count, column, image)
 
@@ -176,12 +180,12 @@ def _expand(state: Search, depth: int) -> None:
     images = state.images[depth].copy()
     for i in range(count):
         images[state.rows[depth, i]] = state.columns[depth, chosen[i]]
-    _try(state, images)
+    _try(state, depth, count, images)
     if rounded >= state.values[UPPER] - _TOLERANCE:
         return
     if depth == 0:
-        _polish(state, images)
-        _try(state, images)
+        polish(state, images)
+        _try(state, depth, count, images)
         if rounded >= state.values[UPPER] - _TOLERANCE:
             return
     _fill_bounds(state, bound, count)
@@ -194,16 +198,22 @@ def _round_up(bound: float, is_integral: float) -> float:
 
 
 @compile_loop
-def _try(state: Search, images: Integers) -> None:
-    size = state.sizes[SIZE]
-    small, large, edge_costs = state.small, state.large, state.edge_costs
-    cost = 0.0
-    for i in range(size):
-        image = images[i]
-        cost += state.node_costs[i, image]
-        for j in range(size):
-            cost += edge_costs[small[i, j], large[image, images[j]]]
-    if cost < state.values[UPPER] - _TOLERANCE:
+def _try(state: Search, depth: int, count: int, images: Integers) -> None:
+    """Keep ``images``, which complete the matching of frame ``depth``, if they cost less than the best matching."""
+    small, large, edge_costs, rows = state.small, state.large, state.edge_costs, state.rows[depth]
+    exact, place, limit = state.exact[depth], state.place, state.values[UPPER] - _TOLERANCE
+    for j in range(count):
+        place[state.columns[depth, j]] = j
+    cost = state.cost[depth]
+    for i in range(count):
+        cost += exact[i, place[images[rows[i]]]]
+    for i in range(count):
+        if cost >= limit:
+            return
+        node, image = rows[i], images[rows[i]]
+        for j in range(count):
+            cost += edge_costs[small[node, rows[j]], large[image, images[rows[j]]]]
+    if cost < limit:
         state.values[UPPER] = cost
         state.best[:] = images
 
@@ -347,48 +357,90 @@ def _fill_bounds(state: Search, bound: float, count: int) -> None:
 
 
 @compile_loop
+def _try_few(state: Search, depth: int, count: int, masks: Integers) -> bool:
+    """Try all complete matchings of surviving pairs if they are few, and return whether they were."""
+    options, taken = np.zeros(count + 1, dtype=np.int64), np.zeros(count + 1, dtype=np.int64)
+    columns = np.empty((MAX_MATCHINGS + 1, count), dtype=np.int64)
+    found, row, used, steps = 0, 0, 0, 0
+    options[0] = masks[0]
+    while row >= 0:
+        left = options[row]
+        if left == 0:
+            row -= 1
+            used ^= taken[row]
+            continue
+        steps += 1
+        bit = left & -left
+        options[row] = left ^ bit
+        taken[row] = bit
+        if row < count - 1:
+            used |= bit
+            row += 1
+            options[row] = masks[row] & ~used
+        else:
+            for i in range(count):
+                column = 0
+                while taken[i] >> column > 1:
+                    column += 1
+                columns[found, i] = column
+            found += 1
+        if steps > MAX_STEPS or found > MAX_MATCHINGS:
+            return False
+    images = state.images[depth].copy()
+    for k in range(found):
+        for i in range(count):
+            images[state.rows[depth, i]] = state.columns[depth, state.assigned[0, columns[k, i]]]
+        _try(state, depth, count, images)
+    return True
+
+
+@compile_loop
 def _branch(state: Search, depth: int, count: int) -> None:
     """List the surviving pairs of the node with the fewest of them as children; none if there is no way on."""
     rows, columns, bounds, chosen = state.rows[depth], state.columns[depth], state.bounds, state.assigned[0]
     small_free, large_free = state.sizes[SMALL_FREE], state.sizes[LARGE_FREE]
     limit = state.values[UPPER] - _TOLERANCE
-    free, absent = 0, -1
+    free, absent, survivors = 0, -1, 0
+    is_real = np.empty(count, dtype=np.bool_)
     for i in range(count):
         free += rows[i] < small_free
-        if absent < 0 and columns[chosen[i]] >= large_free:
+        is_real[i] = columns[chosen[i]] < large_free
+        if absent < 0 and not is_real[i]:
             absent = i
     if free == 0:
         return
+    scores, masks = np.zeros(count), np.zeros(count, dtype=np.int64)
     best_row, best_column, best_score = -1, -1, math.inf
-    for i in range(free):
-        partners, total = 0, 0.0
+    for i in range(count):
+        score, mask = 0.0, 0
         for j in range(count):
-            if bounds[i, j] < limit and (j == absent or columns[chosen[j]] < large_free):
-                partners += 1
-                total += bounds[i, j]
-        if partners == 0:
-            return
-        if partners * _FEWER - total < best_score:
-            best_row, best_score = i, partners * _FEWER - total
-    for j in range(count):
-        if columns[chosen[j]] >= large_free:
-            continue
-        partners, total = 0, 0.0
-        for i in range(min(free + 1, count)):
             if bounds[i, j] < limit:
-                partners += 1
-                total += bounds[i, j]
-        if partners == 0:
-            return
-        if partners * _FEWER - total < best_score:
-            best_column, best_score = j, partners * _FEWER - total
+                weight = _FEWER - bounds[i, j]
+                mask |= 1 << (j & 63)
+                survivors += 1
+                score += weight if is_real[j] or j == absent else 0.0
+                scores[j] += weight if i <= free else 0.0
+        masks[i] = mask
+        if i < free:
+            if score == 0.0:
+                return
+            if score < best_score:
+                best_row, best_score = i, score
+    for j in range(count):
+        if is_real[j]:
+            if scores[j] == 0.0:
+                return
+            if scores[j] < best_score:
+                best_column, best_score = j, scores[j]
+    if count <= MAX_BITS and survivors <= 2 * count and _try_few(state, depth, count, masks):
+        return
     if best_column >= 0:
         for i in range(min(free + 1, count)):
             if bounds[i, best_column] < limit:
                 _add_child(state, depth, i, chosen[best_column], bounds[i, best_column])
         return
     for j in range(count):
-        if bounds[best_row, j] < limit and (j == absent or columns[chosen[j]] < large_free):
+        if bounds[best_row, j] < limit and (is_real[j] or j == absent):
             _add_child(state, depth, best_row, chosen[j], bounds[best_row, j])
 
 
@@ -405,43 +457,6 @@ def _add_child(state: Search, depth: int, row: int, column: int, bound: float) -
     state.child_rows[depth, place] = row
     state.child_columns[depth, place] = column
     state.child_bounds[depth, place] = bound
-
-
-@compile_loop
-def _polish(state: Search, images: Integers) -> None:
-    """Make the best exchange of two images, again and again while one helps."""
-    size, pins, small_free = state.sizes[SIZE], state.sizes[PINS], state.sizes[SMALL_FREE]
-    moved, half = np.empty((size, size)), np.empty((size, size))
-    rounds = max(_MIN_ROUNDS, _POLISH_WORK // max(size, 1) ** 3) if small_free > pins else 0
-    for _ in range(rounds):
-        _fill_exchanges(state, images, moved, half)
-        best, best_i, best_j = math.inf, -1, -1
-        for i in range(pins, small_free):
-            for j in range(pins, size):
-                gain = half[i, j] + half[j, i] - moved[i, i] - moved[j, j]
-                if gain < best:
-                    best, best_i, best_j = gain, i, j
-        if best >= -_TOLERANCE:
-            break
-        images[best_i], images[best_j] = images[best_j], images[best_i]
-
-
-@compile_loop
-def _fill_exchanges(state: Search, images: Integers, moved: Floats, half: Floats) -> None:
-    """Write the cost of each free node i at the place of each free node j, and its half of their exchange."""
-    size, pins = state.sizes[SIZE], state.sizes[PINS]
-    small, large, edge_costs = state.small, state.large, state.edge_costs
-    for i in range(pins, size):
-        for j in range(pins, size):
-            image = images[j]
-            cost = state.node_costs[i, image]
-            for k in range(size):
-                cost += edge_costs[small[i, k], large[image, images[k]]]
-                cost += edge_costs[small[k, i], large[images[k], image]]
-            moved[i, j] = cost
-            out, back = large[images[i], image], large[image, images[i]]
-            half[i, j] = cost + edge_costs[small[i, j], out] + edge_costs[small[i, j], back]
-            half[i, j] -= 2 * (edge_costs[small[i, j], 0] + edge_costs[0, out])
 
 
 @compile_loop

@@ -81,6 +81,7 @@ class Search(NamedTuple):
         prices, nearest: `(2, r)` prices of rows and columns in the assignment, `(r,)` room for work.
         assigned: `(2, r)`, the column of each row and the row of each column.
         queue: `(3, r)`, room for work.
+        place: `(n,)`, room for work.
     """
 
     sizes: Integers
@@ -111,6 +112,7 @@ class Search(NamedTuple):
     nearest: Floats
     assigned: Integers
     queue: Integers
+    place: Integers
 
 
 @compile_loop
@@ -199,6 +201,7 @@ def start_search(numbers: Integers, costs: Floats) -> Search:
         np.empty(width),
         np.empty((2, width), dtype=np.int64),
         np.empty((3, width), dtype=np.int64),
+        np.empty(size, dtype=np.int64),
     )
     _fill_root(state)
     return state

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from automl.graphs.alignment import Alignment, Solution, align
+from automl.graphs.alignment import align
 from automl.graphs.branch_and_bound import Budget, branch_and_bound
 from automl.graphs.edit_costs import EditCosts
 from automl.graphs.enumeration import enumerate_matchings, is_enumerable
 from automl.graphs.kernels import Kernel
 from automl.graphs.plain import Graph, PlainGraph, read_graph
+from automl.graphs.prepared import Prepared
 
 __all__ = ["EditCosts", "EditDistance", "edit_distance", "plain_edit_distance"]
 
@@ -96,29 +97,42 @@ def plain_edit_distance(
     kernel: Kernel = "auto",
 ) -> EditDistance:
     """Return the edit distance of two graphs that were already read; ``kernel`` says who does the arithmetic."""
+    lower, upper, images = match_nodes(first, second, costs, budget, rng, kernel)
+    mapping = {
+        node: second.nodes[image] if image >= 0 else None for node, image in zip(first.nodes, images, strict=True)
+    }
+    met = set(images)
+    inserted = tuple([node for position, node in enumerate(second.nodes) if position not in met])
+    return EditDistance(lower, upper, mapping, inserted)
+
+
+def match_nodes(
+    first: PlainGraph,
+    second: PlainGraph,
+    costs: EditCosts,
+    budget: Budget,
+    rng: Generator | Prepared | None = None,
+    kernel: Kernel = "auto",
+) -> tuple[float, float, list[int]]:
+    """Return lower bound, upper bound, and for each position of ``first`` its position in ``second``, -1 for none."""
     alignment = align(first, second, costs)
     if is_enumerable(alignment):
-        return _result(alignment, enumerate_matchings(alignment, rng, kernel))
-    return _result(alignment, branch_and_bound(alignment, budget, rng, kernel))
-
-
-def _result(alignment: Alignment, solution: Solution) -> EditDistance:
-    """Translate a matching of free nodes into one of the nodes of the caller's graphs."""
-    images: list[int | None] = [None] * len(alignment.small.nodes)
-    for source, target in alignment.pinned:
-        images[source] = target
-    for source, choice in zip(alignment.small_free, solution.targets, strict=True):
-        images[source] = None if choice is None else alignment.large_free[choice]
-    origins: list[int | None] = [None] * len(alignment.large.nodes)
-    for source, image in enumerate(images):
-        if image is not None:
-            origins[image] = source
-    small, large = alignment.small.nodes, alignment.large.nodes
+        solution = enumerate_matchings(alignment, rng, kernel)
+    else:
+        solution = branch_and_bound(alignment, budget, rng, kernel)
+    images = [-1] * len(first.nodes)
+    pairs = alignment.pinned + [
+        (source, alignment.large_free[choice])
+        for source, choice in zip(alignment.small_free, solution.targets, strict=True)
+        if choice is not None
+    ]
     if alignment.is_swapped:
-        images, origins, small, large = origins, images, large, small
-    mapping = {node: None if image is None else large[image] for node, image in zip(small, images, strict=True)}
-    inserted = tuple([node for node, origin in zip(large, origins, strict=True) if origin is None])
-    return EditDistance(solution.lower, solution.upper, mapping, inserted)
+        for small, large in pairs:
+            images[large] = small
+    else:
+        for small, large in pairs:
+            images[small] = large
+    return solution.lower, solution.upper, images
 
 
 _UNIT = EditCosts()

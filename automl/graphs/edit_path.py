@@ -17,14 +17,14 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from numpy.random import Generator
 
 from automl.errors import InvalidArchitecture
 from automl.graphs.branch_and_bound import Budget
 from automl.graphs.edit_costs import EditCosts
-from automl.graphs.edit_distance import plain_edit_distance
+from automl.graphs.edit_distance import match_nodes
 from automl.graphs.plain import Graph, PlainGraph, make_graph, read_graph
 from automl.graphs.topology import random_topological_order
 
@@ -98,16 +98,17 @@ class RelabelEdge:
 
 Base = Literal["larger", "first"]
 Edit: TypeAlias = InsertNode | DeleteNode | RelabelNode | InsertEdge | DeleteEdge | RelabelEdge
-_Step: TypeAlias = tuple[Any, ...]
+Step: TypeAlias = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EditPath:
+class EditPath(NamedTuple):
     """The unit edits that turn ``base`` into the other parent, in an order in which all can be applied.
 
     Attributes:
         base: the parent that edits are applied to, the one with more nodes.
-        steps: ``edits``, each as its class and the values of its fields (objects are made only when asked for).
+        names: the nodes of ``base``, then those that edits insert.
+        steps: ``edits``, each as its class and the values of its fields, nodes as positions in ``names`` (objects are
+            made only when asked for).
         needs: for each edit, the set of edits it needs directly, as bits.
         lower: a proven lower bound of the distance of the parents.
 
@@ -117,8 +118,9 @@ class EditPath:
     """
 
     base: PlainGraph
-    steps: tuple[_Step, ...]
-    needs: tuple[int, ...]
+    names: list[Hashable]
+    steps: list[Step]
+    needs: list[int]
     lower: float
 
     @classmethod
@@ -138,7 +140,15 @@ class EditPath:
     @property
     def edits(self) -> tuple[Edit, ...]:
         """Node insertions, edge edits, relabellings, node deletions; nodes are named as in ``base``."""
-        return tuple([kind(*values) for kind, *values in self.steps])
+        names = self.names
+        return tuple(
+            [
+                kind(names[values[0]], names[values[1]], *values[2:])
+                if kind in _EDGE_EDITS
+                else kind(names[values[0]], *values[1:])
+                for kind, *values in self.steps
+            ]
+        )
 
     @property
     def optimal(self) -> bool:
@@ -156,7 +166,7 @@ class EditPath:
 
     def apply(self, chosen: Iterable[int]) -> Graph:
         """Return ``base`` after the edits ``chosen`` and those they need; the graph may have cycles."""
-        return _apply(self.base, self.steps, self.closure(chosen))
+        return _write(self, self.closure(chosen))
 
     def choose(self, rng: Generator, rate: float = 0.5) -> tuple[int, ...]:
         """Return the edits that ``sample`` takes with the same generator, those that others need included."""
@@ -189,7 +199,7 @@ def sample_jointly(paths: Sequence[EditPath], rng: Generator, rate: float = 0.5)
     closed = _choose(paths, rng, rate)
     children: list[Graph] = []
     for path in paths:
-        children.append(_apply(path.base, path.steps, closed))
+        children.append(_write(path, closed))
         closed >>= len(path.steps)
     return tuple(children)
 
@@ -214,8 +224,8 @@ def shortest_edit_path(
     if base == "larger" and len(start.nodes) < len(end.nodes):
         start, end = end, start
     budget = Budget(node_budget, None if seconds is None else clock() + seconds, clock)
-    solved = plain_edit_distance(start, end, _UNIT, budget, rng)
-    return edit_path(start, end, solved.mapping, solved.lower)
+    lower, _, images = match_nodes(start, end, UNIT, budget, rng)
+    return path_of_images(start, end, images, lower)
 
 
 def edit_path(
@@ -228,63 +238,68 @@ def edit_path(
 
     A node that is inserted keeps its identifier from ``other`` unless ``base`` has one that equals it.
     """
-    names = _names(base, other, mapping)
-    name_of = [names[node] for node in other.nodes]
-    base_nodes = base.nodes
-    new_edges = {(name_of[u], name_of[v]): label for u, v, label in other.edges}
-    kept = dict(zip(name_of, other.labels, strict=True))
-    steps: list[_Step] = []
+    places = dict(zip(other.nodes, range(len(other.nodes)), strict=True))
+    images = [mapping.get(node) for node in base.nodes]
+    return path_of_images(base, other, [-1 if image is None else places[image] for image in images], lower)
+
+
+def path_of_images(base: PlainGraph, other: PlainGraph, images: Sequence[int], lower: float = 0.0) -> EditPath:
+    """Return the edits from ``base`` to ``other`` when position i of ``base`` becomes ``images[i]``, -1 for none."""
+    names = base.nodes
+    place = [-1] * len(other.nodes)
+    for position, image in enumerate(images):
+        if image >= 0:
+            place[image] = position
+    steps: list[Step] = []
     needs: list[int] = []
-    inserted: dict[Hashable, int] = {}
-    old_nodes = set(base_nodes)
-    if not kept.keys() <= old_nodes:
-        for name, label, terminal in zip(name_of, other.labels, other.terminals, strict=True):
-            if name not in old_nodes:
-                inserted[name] = 1 << len(steps)
-                steps.append((InsertNode, name, label, terminal))
+    inserted: dict[int, int] = {}
+    if -1 in place:
+        names = path_names(names, other.nodes, place)
+        for image, position in enumerate(place):
+            if position >= len(images):
+                inserted[position] = 1 << len(steps)
+                steps.append((InsertNode, position, other.labels[image], other.terminals[image]))
                 needs.append(0)
-    lost: dict[Hashable, int] = {}
-    for u, v, label in base.edges:
-        source, target = base_nodes[u], base_nodes[v]
+    new_edges = {(place[u], place[v]): label for u, v, label in other.edges}
+    lost = [0] * len(images)
+    for source, target, label in base.edges:
         now = new_edges.pop((source, target), None)
         if now is None:
-            lost[source] = lost.get(source, 0) | 1 << len(steps)
-            lost[target] = lost.get(target, 0) | 1 << len(steps)
+            bit = 1 << len(steps)
+            lost[source] |= bit
+            lost[target] |= bit
             steps.append((DeleteEdge, source, target))
-            needs.append(0)
         elif now != label:
             steps.append((RelabelEdge, source, target, now))
-            needs.append(0)
+    needs += [0] * (len(steps) - len(needs))
     for (source, target), label in new_edges.items():
         steps.append((InsertEdge, source, target, label))
         needs.append(inserted.get(source, 0) | inserted.get(target, 0) if inserted else 0)
-    deleted: list[Hashable] = []
-    for name, label in zip(base_nodes, base.labels, strict=True):
-        now = kept.get(name)
-        if now is None:
-            deleted.append(name)
-        elif now != label:
-            steps.append((RelabelNode, name, now))
-            needs.append(0)
-    for name in deleted:
-        steps.append((DeleteNode, name))
-        needs.append(lost.get(name, 0))
-    return EditPath(base, tuple(steps), tuple(needs), lower)
+    new_labels = other.labels
+    for position, label in enumerate(base.labels):
+        image = images[position]
+        if image >= 0 and new_labels[image] != label:
+            steps.append((RelabelNode, position, new_labels[image]))
+    needs += [0] * (len(steps) - len(needs))
+    if -1 in images:
+        gone = [position for position, image in enumerate(images) if image < 0]
+        steps += [(DeleteNode, position) for position in gone]
+        needs += [lost[position] for position in gone]
+    return EditPath(base, names, steps, needs, lower)
 
 
-def _names(base: PlainGraph, other: PlainGraph, mapping: dict[Hashable, Hashable | None]) -> dict[Hashable, Hashable]:
-    """Return the name that each node of ``other`` has on the path: its counterpart's, or a new one."""
-    names = {image: node for node, image in mapping.items() if image is not None}
-    if len(names) < len(other.nodes):
-        taken = set(base.nodes)
-        for node in other.nodes:
-            if node in names:
-                continue
-            name: Hashable = node
+def path_names(names: list[Hashable], others: list[Hashable], place: list[int]) -> list[Hashable]:
+    """Return the names of the path, and write the positions of inserted nodes into ``place``."""
+    names = list(names)
+    taken = set(names)
+    for image, position in enumerate(place):
+        if position < 0:
+            name: Hashable = others[image]
             while name in taken:
                 name = ("inserted", name)
             taken.add(name)
-            names[node] = name
+            place[image] = len(names)
+            names.append(name)
     return names
 
 
@@ -295,17 +310,22 @@ def _choose(paths: Sequence[EditPath], rng: Generator, rate: float) -> int:
         raise InvalidArchitecture(
             f"no graph lies between parents at distance {count}; draw other parents or mutate one"
         )
-    size = min(max(math.ceil(rate * count - 1e-9), 1), count - 1)
+    size = subset_size(count, rate)
     needs: list[int] = []
     for path in paths:
         offset = len(needs)
         needs.extend([need << offset for need in path.needs] if offset else path.needs)
     everything = (1 << count) - 1
     for _ in range(_MAX_DRAWS):
-        closed = _closure(_draw(rng, count, size), needs)
+        closed = _closure(draw_subset(rng.random(size).tolist(), count, rate), needs)
         if closed != everything:
             return closed
     return (1 << size) - 1
+
+
+def subset_size(count: int, rate: float) -> int:
+    """Return how many of ``count`` edits are drawn: ``ceil(rate * count)``, at least one and not all."""
+    return min(max(math.ceil(rate * count - 1e-9), 1), count - 1)
 
 
 def _closure(chosen: Iterable[int], needs: Sequence[int]) -> int:
@@ -315,21 +335,26 @@ def _closure(chosen: Iterable[int], needs: Sequence[int]) -> int:
     return closed
 
 
-def _draw(rng: Generator, count: int, size: int) -> list[int]:
-    """Return ``size`` of ``count`` indices, uniformly without replacement (Fisher and Yates's shuffle)."""
+def draw_subset(numbers: Sequence[float], count: int, rate: float) -> list[int]:
+    """Return some of ``count`` indices, uniformly without replacement (Fisher and Yates's shuffle).
+
+    ``numbers`` are uniform on [0, 1), one for each index that is drawn or more.
+    """
     indices = list(range(count))
-    for place, value in enumerate(rng.random(size).tolist()):
-        other = place + int(value * (count - place))
+    size = subset_size(count, rate)
+    for place in range(size):
+        other = place + int(numbers[place] * (count - place))
         indices[place], indices[other] = indices[other], indices[place]
     return indices[:size]
 
 
-def _apply(base: PlainGraph, steps: Sequence[_Step], chosen: int) -> Graph:
-    names = base.nodes
-    labels = dict(zip(names, base.labels, strict=True))
-    terminals = {name for name, terminal in zip(names, base.terminals, strict=True) if terminal}
-    edges = {(names[source], names[target]): label for source, target, label in base.edges}
-    for step in steps:
+def changed(path: EditPath, chosen: int) -> tuple[list[str | None], dict[tuple[int, int], str], set[int]]:
+    """Return the labels of all positions (None: no node), the edges and the terminals after the edits ``chosen``."""
+    base = path.base
+    labels: list[str | None] = [*base.labels, *[None] * (len(path.names) - len(base.nodes))]
+    terminals = {position for position, terminal in enumerate(base.terminals) if terminal}
+    edges = {(source, target): label for source, target, label in base.edges}
+    for step in path.steps:
         if chosen & 1:
             kind = step[0]
             if kind is DeleteEdge:
@@ -337,13 +362,24 @@ def _apply(base: PlainGraph, steps: Sequence[_Step], chosen: int) -> Graph:
             elif kind is InsertEdge or kind is RelabelEdge:
                 edges[step[1], step[2]] = step[3]
             elif kind is DeleteNode:
-                del labels[step[1]]
+                labels[step[1]] = None
             else:
                 labels[step[1]] = step[2]
                 if kind is InsertNode and step[3]:
                     terminals.add(step[1])
         chosen >>= 1
-    return make_graph(labels, terminals, edges)
+    return labels, edges, terminals
 
 
-_UNIT = EditCosts()
+def _write(path: EditPath, chosen: int) -> Graph:
+    labels, edges, terminals = changed(path, chosen)
+    names = path.names
+    return make_graph(
+        {name: label for name, label in zip(names, labels, strict=True) if label is not None},
+        {names[position] for position in terminals},
+        {(names[source], names[target]): label for (source, target), label in edges.items()},
+    )
+
+
+UNIT = EditCosts()
+_EDGE_EDITS = (InsertEdge, DeleteEdge, RelabelEdge)

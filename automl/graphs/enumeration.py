@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from automl.graphs.alignment import Alignment, Solution
 from automl.graphs.kernels import Kernel, compiled_kernel
+from automl.graphs.prepared import Prepared
 
 MAX_INJECTIONS = 720
-_MAX_NODES = 16
+MAX_NODES = 16
 _TOLERANCE = 1e-9
 
 
@@ -29,13 +30,11 @@ def is_enumerable(alignment: Alignment) -> bool:
     pins = len(alignment.pinned)
     small, large = len(alignment.small_free), len(alignment.large_free)
     return (
-        alignment.costs.favours_substitution
-        and pins + large <= _MAX_NODES
-        and math.perm(large, small) <= MAX_INJECTIONS
+        alignment.costs.favours_substitution and pins + large <= MAX_NODES and math.perm(large, small) <= MAX_INJECTIONS
     )
 
 
-def enumerate_matchings(alignment: Alignment, rng: Generator | None, kernel: Kernel = "auto") -> Solution:
+def enumerate_matchings(alignment: Alignment, rng: Generator | Prepared | None, kernel: Kernel = "auto") -> Solution:
     """Return the first optimal matching or, if ``rng`` is given, one drawn uniformly from all of them."""
     pins = len(alignment.pinned)
     injections, pairs = _tables(pins, len(alignment.small_free), len(alignment.large_free))

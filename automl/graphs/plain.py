@@ -8,8 +8,7 @@ node attribute ``terminal`` (a boolean) and the optional edge attribute ``label`
 from __future__ import annotations
 
 from collections.abc import Container, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import networkx as nx
 
@@ -18,8 +17,7 @@ from automl.errors import InvalidArchitecture
 Graph: TypeAlias = "nx.DiGraph[Any]"
 
 
-@dataclass(frozen=True, slots=True)
-class PlainGraph:
+class PlainGraph(NamedTuple):
     """A labelled directed graph whose nodes are positions; owned by whoever made it and never changed.
 
     Attributes:
@@ -46,28 +44,26 @@ def read_graph(graph: Graph) -> PlainGraph:
     Raises:
         InvalidArchitecture: a node has no label, two terminals share one, or an edge is a self-loop.
     """
-    nodes: list[Hashable] = []
-    labels: list[str] = []
-    terminals: list[bool] = []
-    inside: Any = graph  # its dictionary of nodes: the view of them costs as much as all the rest
-    for node, attributes in inside._node.items():
-        label = attributes.get("label")
-        if label is None:
-            raise InvalidArchitecture(f"node {node!r} has no label; set the node attribute `label` to a string")
-        nodes.append(node)
-        labels.append(label)
-        terminals.append(bool(attributes.get("terminal")))
+    inside: Any = graph  # its dictionaries: the views of them cost as much as all the rest
+    attributes = inside._node.values()
+    nodes: list[Hashable] = list(inside._node)
+    labels: list[str] = [each.get("label") for each in attributes]
+    terminals = ["terminal" in each and bool(each["terminal"]) for each in attributes]
     position = dict(zip(nodes, range(len(nodes)), strict=True))
-    edges: list[tuple[int, int, str]] = []
-    for node, targets in graph.adjacency():
-        source = position[node]
-        for target, attributes in targets.items():
-            if target == node:
-                raise InvalidArchitecture(f"node {node!r} has an edge to itself; remove that edge")
-            edges.append((source, position[target], attributes.get("label", "")))
-    named = [label for label, terminal in zip(labels, terminals, strict=True) if terminal]
-    if len(set(named)) < len(named):
-        raise InvalidArchitecture(f"terminals must have different labels, but got {sorted(named)}")
+    edges = [
+        (position[source], position[target], each.get("label", ""))
+        for source, targets in inside._succ.items()
+        for target, each in targets.items()
+    ]
+    if None in labels:
+        node = nodes[labels.index(None)]  # type: ignore[arg-type]
+        raise InvalidArchitecture(f"node {node!r} has no label; set the node attribute `label` to a string")
+    if loops := [node for node, targets in inside._succ.items() if node in targets]:
+        raise InvalidArchitecture(f"node {loops[0]!r} has an edge to itself; remove that edge")
+    if True in terminals:
+        named = [label for label, terminal in zip(labels, terminals, strict=True) if terminal]
+        if len(set(named)) < len(named):
+            raise InvalidArchitecture(f"terminals must have different labels, but got {sorted(named)}")
     return PlainGraph(nodes, labels, terminals, edges)
 
 
