@@ -51,8 +51,8 @@ def _section(name: str, folder: Path) -> str:
 def _caption(report: ComparisonReport) -> str:
     better, target = "higher" if report.direction == "max" else "lower", report.definition.settings.target
     return (
-        f"`{report.metric}`, {better} is better: mean ± standard deviation of the best so far after so many evaluations; "
-        f"{len(report.seeds)} seeds. "
+        f"`{report.metric}`, {better} is better: mean ± standard deviation of the best so far after so many "
+        f"evaluations, over {len(report.seeds)} seeds. "
         + ("" if target is None else f"Reached: share of the seeds that found {target:g}. ")
         + f"p: Wilcoxon's signed-rank test against `{report.against}` at the end, corrected by Holm."
     )

@@ -6,10 +6,12 @@ the compiled loops; without it the targets of the compiled loops are left out.
 
 What is timed. *Whole* is one crossover from two NetworkX graphs to an ordered child (`automl.graphs.crossover`): read,
 solve the distance, list the edits, draw and close a subset, apply it, order the child. *Solve* is the distance alone,
-from graphs already read, by the functions that give matchings and bounds. Times are the processor's, so that other
-programs do not count, and nothing is cached between repeats. NetworkX only solves (``optimal_edit_paths``), as is done
-before a crossover, and only the head of each list, or as many pairs as its seconds allow; the ratio is of medians over
-the pairs of both. NetworkX needs 14 s and more for each pair of larger graphs, which are timed without it.
+from graphs already read, by the functions that give matchings and bounds. *Strategy* is the operator as the strategy
+runs it, with the loops that are chosen by themselves: an edit path, from which it draws further children where one is
+no member of its space. Times are the processor's, so that other programs do not count, and nothing is cached between
+repeats. NetworkX only solves (``optimal_edit_paths``), as is done before a crossover, and only the head of each list,
+or as many pairs as its seconds allow; the ratio is of medians over the pairs of both. NetworkX needs 14 s and more for
+each pair of larger graphs, which are timed without it.
 
 The pairs. ``nb101 full``: cells drawn as NAS-Bench-101 draws them (each entry of the upper triangle with probability
 1/2, at most 9 edges), all 7 nodes in use. ``nb101 raw``: the same before pruning. ``nb201``: line graphs, whose two
@@ -26,6 +28,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from pathlib import Path
 from sys import path as import_path
 from typing import Any
@@ -45,6 +48,7 @@ from automl.graphs.edit_distance import plain_edit_distance
 from automl.graphs.edit_path import shortest_edit_path
 from automl.graphs.kernels import Kernel, compiled_kernel
 from automl.graphs.plain import read_graph
+from automl.graphs.topology import random_topological_order
 
 Pair = tuple[Any, Any]
 ENDS = ("input", "output")
@@ -132,6 +136,13 @@ def crossover(pair: Pair, rng: Generator, kernel: Kernel = "auto") -> Crossing:
     return cross(*pair, rng, opening=ENDS[:1], closing=ENDS[1:], kernel=kernel)
 
 
+def strategy_crossover(pair: Pair, rng: Generator) -> Any:
+    """Run the operator as the strategy does: a path from which further children can be drawn without solving again."""
+    path = shortest_edit_path(*pair, rng=rng)
+    child = path.sample(rng, 0.5)
+    return random_topological_order(child, rng, first=ENDS[:1], last=ENDS[1:]) if ENDS[0] in child else child
+
+
 def networkx_distance(pair: Pair) -> float:
     def substitute(first: dict[str, Any], second: dict[str, Any]) -> float:
         if first["label"] == second["label"]:
@@ -183,11 +194,15 @@ def measure(case: Case, kernels: Sequence[Kernel]) -> dict[str, float]:
             crossover(pair, rng, kernel)
         whole = [median_time(partial(crossover, pair, rng, kernel)) * 1e3 for pair in pairs]
         solve = [solve_time(pair, kernel, rng) * 1e3 for pair in pairs]
+        is_default = kernel == kernels[-1]
+        path = [median_time(partial(strategy_crossover, pair, rng)) * 1e3 for pair in pairs] if is_default else [nan]
         name = f"{case.name}_{kernel}"
         figures[f"{name}_ms"] = statistics.median(whole)
         figures[f"{name}_solve_ms"] = statistics.median(solve)
+        if is_default:
+            figures[f"{name}_strategy_ms"] = statistics.median(path)
         line = f"{case.name:<13}{kernel:<10}{statistics.median(whole):>9.3f}{np.quantile(whole, 0.95):>9.3f}"
-        line += f"{statistics.median(solve):>10.3f}{np.quantile(solve, 0.95):>9.3f}"
+        line += f"{statistics.median(solve):>10.3f}{np.quantile(solve, 0.95):>9.3f}{statistics.median(path):>10.3f}"
         if theirs:
             reference = statistics.median(theirs) * 1e3
             figures[f"{name}_ratio"] = reference / statistics.median(whole[: len(theirs)])
@@ -267,7 +282,8 @@ def main() -> None:
     kernels = available()
     figures: dict[str, float] = {}
     print("milliseconds (median, 95 %); NetworkX: median and pairs; ratios of the whole operator and of solving alone")
-    print(f"{'pairs':<13}{'kernel':<10}{'whole':>9}{'95 %':>9}{'solve':>10}{'95 %':>9}{'NetworkX':>11}{'n':>5}")
+    heads = f"{'whole':>9}{'95 %':>9}{'solve':>10}{'95 %':>9}{'strategy':>10}{'NetworkX':>11}{'n':>5}"
+    print(f"{'pairs':<13}{'kernel':<10}{heads}")
     for case in CASES:
         figures |= measure(case, kernels)
     for kernel in kernels:
