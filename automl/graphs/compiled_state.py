@@ -6,6 +6,7 @@ The first call of a new installation compiles for some tens of seconds; later pr
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, cast
@@ -30,7 +31,7 @@ from automl.graphs.encoding import (
 )
 
 try:
-    import numba
+    numba: Any = importlib.import_module("numba")  # not a plain import, whose types depend on whether it is there
 except ImportError:
     numba = None
 
