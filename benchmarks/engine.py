@@ -6,9 +6,7 @@ in a SQLite file with the same pragmas: write-ahead log, `synchronous=FULL`. Pri
 
 from __future__ import annotations
 
-import json
 import logging
-import operator
 import sqlite3
 import statistics
 import tempfile
@@ -18,8 +16,7 @@ from pathlib import Path
 
 import optuna
 import psutil
-from rich.console import Console
-from rich.table import Table
+from _outcome import report
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -135,16 +132,7 @@ def measure() -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     logging.getLogger("automl").setLevel(logging.ERROR)
-    figures = measure()
-    table = Table("figure", "value", "target")
-    compare = {"<=": operator.le, ">=": operator.ge}
-    for name, value in figures.items():
-        target = TARGETS.get(name)
-        table.add_row(name, f"{value:.3f}", f"{target[0]} {target[1]:g}" if target else "")
-    Console().print(table)
-    ok = all(compare[sign](figures[name], bound) for name, (sign, bound) in TARGETS.items())
-    rounded = {name: round(value, 4) for name, value in figures.items()}
-    print(json.dumps({"benchmark": "engine", "figures": rounded, "targets": TARGETS, "ok": ok}))
+    report("engine", measure(), TARGETS)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import logging
-import operator
 import os
 import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from _outcome import report
 
 from automl.api import start
 from automl.data import find_data
@@ -73,16 +71,7 @@ def main() -> None:
     except ConfigurationError as absent:
         print(json.dumps({"benchmark": "tables", "skipped": str(absent).splitlines()[0], "ok": True}))
         return
-    figures = measure()
-    table = Table("figure", "seconds", "target")
-    compare = {"<=": operator.le}
-    for name, value in figures.items():
-        target = TARGETS.get(name)
-        table.add_row(name, f"{value:.1f}", f"{target[0]} {target[1]:g}" if target else "")
-    Console().print(table)
-    ok = all(compare[sign](figures[name], bound) for name, (sign, bound) in TARGETS.items())
-    rounded = {name: round(value, 2) for name, value in figures.items()}
-    print(json.dumps({"benchmark": "tables", "figures": rounded, "targets": TARGETS, "ok": ok}))
+    report("tables", measure(), TARGETS)
 
 
 if __name__ == "__main__":

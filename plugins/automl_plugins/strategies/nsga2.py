@@ -29,16 +29,4 @@ class Nsga2(GeneticStrategy):
 
     def sampler(self, seed: int) -> optuna.samplers.NSGAIISampler:
         """Return the sampler."""
-        return optuna.samplers.NSGAIISampler(
-            population_size=self.population_size,
-            mutation=None,
-            mutation_prob=self.options.mutation_rate,
-            crossover=optuna.samplers.nsgaii.UniformCrossover(self.options.swap_rate),
-            crossover_prob=self.options.crossover_rate,
-            swapping_prob=self.options.swap_rate,
-            seed=seed,
-            constraints_func=None,
-            elite_population_selection_strategy=None,
-            child_generation_strategy=None,
-            after_trial_strategy=None,
-        )
+        return optuna.samplers.NSGAIISampler(**self.arguments(seed))

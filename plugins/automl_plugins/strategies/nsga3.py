@@ -38,17 +38,5 @@ class Nsga3(GeneticStrategy):
     def sampler(self, seed: int) -> optuna.samplers.NSGAIIISampler:
         """Return the sampler."""
         return optuna.samplers.NSGAIIISampler(
-            population_size=self.population_size,
-            mutation=None,
-            mutation_prob=self.options.mutation_rate,
-            crossover=optuna.samplers.nsgaii.UniformCrossover(self.options.swap_rate),
-            crossover_prob=self.options.crossover_rate,
-            swapping_prob=self.options.swap_rate,
-            seed=seed,
-            constraints_func=None,
-            reference_points=None,
-            dividing_parameter=self.options.divisions,
-            elite_population_selection_strategy=None,
-            child_generation_strategy=None,
-            after_trial_strategy=None,
+            **self.arguments(seed), reference_points=None, dividing_parameter=self.options.divisions
         )

@@ -3,6 +3,7 @@ from dataclasses import replace
 import automl_fakes
 import numpy as np
 import pytest
+from driving import count_of_a, rugged, search
 
 from automl import Goal, Objective, Problem, Trial, TrialState, derive_rng
 from automl.testing.problems import CellSpace, ConditionalSpace, FlatSpace
@@ -14,24 +15,6 @@ QUICK = {"epochs": 30, "layers": 3}
 
 def strategy_of(space, seed=0, **options):
     return Bananas(Problem(space, GOAL, seed=seed), Bananas.Options(**{**QUICK, **options}))
-
-
-def search(strategy, asks, loss):
-    space, seed, trials = strategy.problem.space, strategy.problem.seed, []
-    for number in range(asks):
-        proposal = strategy.ask(derive_rng(seed, "ask", number), ())
-        trial = Trial(number, proposal.architecture, space.key(proposal.architecture), TrialState.COMPLETED)
-        trials.append(replace(trial, note=proposal.note, losses=(loss(trial),)))
-        strategy.tell(trials[-1])
-    return trials
-
-
-def rugged(trial):
-    return int(trial.key[:6], 16) / 2**24
-
-
-def count_of_a(trial):
-    return -float(sum(value == "a" for value in trial.architecture.values()))
 
 
 def test_the_defaults_are_the_published_ones():

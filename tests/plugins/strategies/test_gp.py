@@ -1,11 +1,11 @@
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import count_of_a, rugged, search
 
-from automl import Goal, Objective, Problem, Trial, TrialState, derive_rng
+from automl import Goal, Objective, Problem, Trial, derive_rng
 from automl.testing.problems import ConditionalSpace, FlatSpace
 from automl_plugins.strategies._surrogates.acquisition import expected_improvement
 from automl_plugins.strategies._surrogates.gaussian_process import NOISE, HammingKernel
@@ -21,24 +21,6 @@ ROW = {20: (93.79, 0.33), 50: (94.14, 0.29), 100: (94.24, 0.22), 150: (94.27, 0.
 
 def strategy_of(space, seed=0, **options):
     return Gp(Problem(space, GOAL, seed=seed), Gp.Options(**{"candidates": 60, **options}))
-
-
-def search(strategy, asks, loss):
-    space, seed, trials = strategy.problem.space, strategy.problem.seed, []
-    for number in range(asks):
-        proposal = strategy.ask(derive_rng(seed, "ask", number), ())
-        trial = Trial(number, proposal.architecture, space.key(proposal.architecture), TrialState.COMPLETED)
-        trials.append(replace(trial, note=proposal.note, losses=(loss(trial),)))
-        strategy.tell(trials[-1])
-    return trials
-
-
-def rugged(trial):
-    return int(trial.key[:6], 16) / 2**24
-
-
-def count_of_a(trial):
-    return -float(sum(value == "a" for value in trial.architecture.values()))
 
 
 def edges(trial):

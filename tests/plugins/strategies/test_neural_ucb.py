@@ -1,10 +1,10 @@
 import importlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from driving import count_of_a, search
 
-from automl import Goal, Objective, Problem, Trial, TrialState, derive_rng
+from automl import Goal, Objective, Problem
 from automl.testing.problems import CellSpace, FlatSpace
 from automl_plugins.strategies._surrogates.encoding import columns_of
 from automl_plugins.strategies.neural_ucb import NeuralUcb
@@ -15,20 +15,6 @@ QUICK = {"steps": 200, "candidates": 60, "batch_size": 5}
 
 def strategy_of(space, seed=0, **options):
     return NeuralUcb(Problem(space, GOAL, seed=seed), NeuralUcb.Options(**{**QUICK, **options}))
-
-
-def search(strategy, asks, loss):
-    space, seed, trials = strategy.problem.space, strategy.problem.seed, []
-    for number in range(asks):
-        proposal = strategy.ask(derive_rng(seed, "ask", number), ())
-        trial = Trial(number, proposal.architecture, space.key(proposal.architecture), TrialState.COMPLETED)
-        trials.append(replace(trial, note=proposal.note, losses=(loss(trial),)))
-        strategy.tell(trials[-1])
-    return trials
-
-
-def count_of_a(trial):
-    return -float(sum(value == "a" for value in trial.architecture.values()))
 
 
 @pytest.mark.parametrize("options", [{}, {"acquisition": "thompson"}, {"covariance": "full"}, {"batch_size": 1}])

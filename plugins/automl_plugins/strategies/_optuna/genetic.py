@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Annotated, Any, ClassVar
 
 from optuna.samplers import BaseGASampler
+from optuna.samplers.nsgaii import UniformCrossover
 from optuna.trial import FrozenTrial
 from pydantic import Field
 
@@ -43,6 +44,22 @@ class GeneticStrategy(OptunaStrategy):
     @abstractmethod
     def sampler(self, seed: int) -> BaseGASampler:
         """Return a fresh sampler, every option given."""
+
+    def arguments(self, seed: int) -> dict[str, Any]:
+        """Return what the samplers of both algorithms take, every option given."""
+        return {
+            "population_size": self.population_size,
+            "mutation": None,
+            "mutation_prob": self.options.mutation_rate,
+            "crossover": UniformCrossover(self.options.swap_rate),
+            "crossover_prob": self.options.crossover_rate,
+            "swapping_prob": self.options.swap_rate,
+            "seed": seed,
+            "constraints_func": None,
+            "elite_population_selection_strategy": None,
+            "child_generation_strategy": None,
+            "after_trial_strategy": None,
+        }
 
     def enter(self, frozen: FrozenTrial) -> None:
         """Add a told trial to the generation that is being filled; choose the next parents when that makes it full.
