@@ -58,6 +58,17 @@ if TYPE_CHECKING:
     from automl.objectives import Goal, Objective, dominates, pareto_front
     from automl.options import BaseOptions, Component
     from automl.plugins import isolated
+    from automl.proxies.activations import Activation, WatchedActivations, register_activation
+    from automl.proxies.aggregator import Aggregator
+    from automl.proxies.batch import Batch, InputKind
+    from automl.proxies.bench import Bench
+    from automl.proxies.measurement import Reading, Score, Unmeasurable
+    from automl.proxies.networks import NORMALISATIONS, BnMode, private_copy, set_mode, trainable, weighted_layers
+    from automl.proxies.observer import Observer
+    from automl.proxies.outputs import Criterion, ProblemKind, logits_of
+    from automl.proxies.passes import Need
+    from automl.proxies.proxy import Proxy
+    from automl.proxies.scoring import Measured, measure, merged
     from automl.recipe import Recipe
     from automl.seeds import derive_rng, derive_seed
     from automl.space import GraphSpace, SearchSpace
@@ -116,6 +127,17 @@ _HOMES = {
     "objectives": ("Goal", "Objective", "dominates", "pareto_front"),
     "options": ("BaseOptions", "Component"),
     "plugins": ("isolated",),
+    "proxies.activations": ("Activation", "WatchedActivations", "register_activation"),
+    "proxies.aggregator": ("Aggregator",),
+    "proxies.batch": ("Batch", "InputKind"),
+    "proxies.bench": ("Bench",),
+    "proxies.measurement": ("Reading", "Score", "Unmeasurable"),
+    "proxies.networks": ("NORMALISATIONS", "BnMode", "private_copy", "set_mode", "trainable", "weighted_layers"),
+    "proxies.observer": ("Observer",),
+    "proxies.outputs": ("Criterion", "ProblemKind", "logits_of"),
+    "proxies.passes": ("Need",),
+    "proxies.proxy": ("Proxy",),
+    "proxies.scoring": ("Measured", "measure", "merged"),
     "recipe": ("Recipe",),
     "seeds": ("derive_rng", "derive_seed"),
     "space": ("GraphSpace", "SearchSpace"),
@@ -130,11 +152,17 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "NORMALISATIONS",
+    "Activation",
+    "Aggregator",
     "Analysis",
     "AnalysisTable",
     "Architecture",
     "AutomlError",
     "BaseOptions",
+    "Batch",
+    "Bench",
+    "BnMode",
     "Candidate",
     "Cascade",
     "Categorical",
@@ -147,6 +175,7 @@ __all__ = [
     "Condition",
     "ConfigurationError",
     "Context",
+    "Criterion",
     "DataError",
     "DataFile",
     "DataSource",
@@ -161,26 +190,34 @@ __all__ = [
     "Goal",
     "GraphSpace",
     "Index",
+    "InputKind",
     "Integer",
     "InvalidArchitecture",
     "Job",
+    "Measured",
     "Metric",
+    "Need",
     "NotInTable",
     "Objective",
+    "Observer",
     "OnReport",
     "Outcome",
     "PluginError",
     "Problem",
+    "ProblemKind",
     "Progress",
     "Proposal",
+    "Proxy",
     "Pruned",
     "RandomChooser",
+    "Reading",
     "Real",
     "Recipe",
     "RecordingChooser",
     "Register",
     "ReplayChooser",
     "ReportProgress",
+    "Score",
     "SearchSpace",
     "Slots",
     "Split",
@@ -201,7 +238,9 @@ __all__ = [
     "Trial",
     "TrialRecord",
     "TrialState",
+    "Unmeasurable",
     "Value",
+    "WatchedActivations",
     "__version__",
     "canonical_key",
     "compare",
@@ -219,12 +258,20 @@ __all__ = [
     "load_comparison",
     "load_study",
     "load_table",
+    "logits_of",
     "make_component",
+    "measure",
+    "merged",
     "pareto_front",
+    "private_copy",
     "random_topological_order",
+    "register_activation",
     "resume",
     "sample_jointly",
     "search",
+    "set_mode",
+    "trainable",
+    "weighted_layers",
     "write_files",
     "write_table",
 ]

@@ -14,14 +14,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from pydantic import ValidationError
 
 from automl.definition import ComponentSpec, DefinitionError
 from automl.errors import unknown_name
 from automl.options import Component, parse_options
-from automl.plugins import registry
+from automl.plugins import Kind, registry
 
 FORM = "analysis"
 """The table that makes a study file one of an analysis."""
@@ -82,7 +82,7 @@ class Analysis(Component, ABC):
         """
 
 
-def make_component(kind: Literal["space", "evaluator", "task", "analysis"], spec: ComponentSpec | str) -> Any:
+def make_component(kind: Kind, spec: ComponentSpec | str) -> Any:
     """Return the component that ``spec`` names, with its options checked.
 
     Raises:

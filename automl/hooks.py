@@ -46,6 +46,14 @@ class Hooks:
         """Register evaluators (`automl.Evaluator`)."""
 
     @hookspec
+    def register_proxies(self, register: Register) -> None:
+        """Register proxies (`automl.Proxy`), which score a network without training it."""
+
+    @hookspec
+    def register_aggregators(self, register: Register) -> None:
+        """Register aggregators (`automl.Aggregator`), which make one score of several over a population."""
+
+    @hookspec
     def register_tasks(self, register: Register) -> None:
         """Register tasks (`automl.Task`)."""
 

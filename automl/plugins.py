@@ -23,7 +23,9 @@ from automl.errors import AutomlError, ConfigurationError, PluginError, unknown_
 from automl.hooks import API_VERSION, PROJECT, Hooks
 from automl.version import __version__
 
-Kind: TypeAlias = Literal["space", "strategy", "evaluator", "task", "executor", "tracker", "data", "analysis"]
+Kind: TypeAlias = Literal[
+    "space", "strategy", "evaluator", "proxy", "aggregator", "task", "executor", "tracker", "data", "analysis"
+]
 R = TypeVar("R")
 
 BUNDLED = ("automl_plugins.plugin", "automl_spaces.plugin")
@@ -32,6 +34,8 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "space": ("register_spaces", "automl.space:SearchSpace"),
     "strategy": ("register_strategies", "automl.strategy:Strategy"),
     "evaluator": ("register_evaluators", "automl.evaluator:Evaluator"),
+    "proxy": ("register_proxies", "automl.proxies.proxy:Proxy"),
+    "aggregator": ("register_aggregators", "automl.proxies.aggregator:Aggregator"),
     "task": ("register_tasks", "automl.task:Task"),
     "executor": ("register_executors", "automl.executor:Executor"),
     "tracker": ("register_trackers", "automl.tracker:Tracker"),

@@ -11,6 +11,8 @@ PLURALS: Mapping[Kind, str] = {
     "space": "Search spaces",
     "strategy": "Strategies",
     "evaluator": "Evaluators",
+    "proxy": "Proxies",
+    "aggregator": "Aggregators",
     "task": "Tasks",
     "executor": "Executors",
     "tracker": "Trackers",

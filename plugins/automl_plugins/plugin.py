@@ -54,7 +54,20 @@ def register_evaluators(register: Register) -> None:
         f"{home}.nas_bench_101:NasBench101Table",
         summary="Look a cell up in the table of NAS-Bench-101.",
     )
+    register("zero_cost", f"{home}.zero_cost:ZeroCost", summary="Score the network untrained, by any of the proxies.")
     register("surrogate", f"{home}.surrogate:Surrogate", summary="A model of a benchmark table, for the whole space.")
+
+
+@hookimpl
+def register_proxies(register: Register) -> None:
+    """Register the bundled proxies."""
+    home = "automl_plugins.proxies"
+    register("grad_norm", f"{home}.grad_norm:GradNorm", summary="Sum of the layers' gradient norms.")
+
+
+@hookimpl
+def register_aggregators(register: Register) -> None:
+    """Register the bundled aggregators."""
 
 
 @hookimpl
