@@ -6,8 +6,10 @@ gradient of the loss, the Jacobian of the outputs, is computed once. Each repeat
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -29,6 +31,7 @@ from automl import (
     Score,
     Task,
     derive_seed,
+    digest_of,
     make_component,
     measure,
     merged,
@@ -43,7 +46,9 @@ Spec = ComponentSpec | str
 class ZeroCostOptions(EvaluatorOptions):
     """Options of `ZeroCost`."""
 
-    proxies: Annotated[tuple[Spec, ...], Field(min_length=1)] = DEFAULT_PROXIES
+    proxies: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)] = tuple(
+        ComponentSpec(name=name) for name in DEFAULT_PROXIES
+    )
     """Names of proxies (`automl list proxies`), or tables with a name and options: `{name = "zen", repeats = 8}`. The
     first metric of the first is what a study optimises by default."""
 
@@ -68,7 +73,7 @@ class ZeroCost(Evaluator):
 
     A metric that cannot be measured is left out, with a remark that says why.
 
-    >>> [metric.name for metric in ZeroCost(ZeroCostOptions(proxies=("grad_norm",))).metrics(None)]
+    >>> [metric.name for metric in ZeroCost(ZeroCostOptions(proxies=["grad_norm"])).metrics(None)]
     ['grad_norm', 'zero_cost_time']
     """
 
@@ -81,20 +86,17 @@ class ZeroCost(Evaluator):
     def metrics(self, task: Task) -> tuple[Metric, ...]:
         """Return the metrics of the proxies, in order, then spreads and seconds where asked for."""
         own = tuple(metric for proxy in self._proxies.values() for metric in proxy.declared)
-        spreads = tuple(
-            Metric(
-                f"{metric.name}_spread", "min", metric.unit, f"Standard deviation of {metric.name} over the repeats."
-            )
-            for metric in own
-            if self.options.spread and self.options.repeats > 1
-        )
-        clocks = [f"{name}_time" for name in self._proxies] if self.options.timings else []
-        doc = "Seconds spent scoring."
-        return (
-            *own,
-            *spreads,
-            *(Metric(name, "min", "s", doc, is_measured=True) for name in (*clocks, "zero_cost_time")),
-        )
+        is_spread = self.options.spread and self.options.repeats > 1
+        doc = "Standard deviation over the repeats."
+        spreads = tuple(Metric(f"{metric.name}_spread", "min", metric.unit, doc) for metric in own if is_spread)
+        timed = (*self._proxies, "zero_cost") if self.options.timings else ("zero_cost",)
+        clocks = tuple(Metric(f"{name}_time", "min", "s", "Seconds spent scoring.", is_measured=True) for name in timed)
+        return own + spreads + clocks
+
+    def digest(self) -> str:
+        """Return a hash of the code of the proxies, some of which may be a stranger's."""
+        files = {inspect.getsourcefile(type(proxy)) for proxy in self._proxies.values()}
+        return digest_of(*(Path(file).read_bytes() for file in sorted(filter(None, files))))
 
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         """Build the candidate, draw a batch, and measure; as often as ``repeats`` says."""
