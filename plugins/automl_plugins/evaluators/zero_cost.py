@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
 from automl import (
@@ -38,7 +38,7 @@ from automl import (
 )
 from automl_plugins.evaluators._batches import labelled_batch
 
-DEFAULT_PROXIES = ("params", "flops", "naswot", "synflow", "jacob_cov", "snip")
+DEFAULT_PROXIES = ("naswot", "synflow", "jacob_cov", "snip", "params", "flops")
 
 Spec = ComponentSpec | str
 
@@ -49,8 +49,14 @@ class ZeroCostOptions(EvaluatorOptions):
     proxies: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)] = tuple(
         ComponentSpec(name=name) for name in DEFAULT_PROXIES
     )
-    """Names of proxies (`automl list proxies`), or tables with a name and options: `{name = "zen", repeats = 8}`. The
-    first metric of the first is what a study optimises by default."""
+    """Names of proxies (`automl list proxies`), on the command line `naswot,synflow`, or tables with a name and
+    options: `{name = "zen", repeats = 8}`. The first metric of the first is what a study optimises by default."""
+
+    @field_validator("proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """Accept ``naswot,synflow``, as people write it on the command line."""
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
     batch_size: int = Field(default=64, ge=2)
     """Examples in the batch; all of the training split where it is smaller."""
