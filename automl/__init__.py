@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from automl.comparison.files import write_files
     from automl.comparison.report import ComparisonReport
     from automl.conditions import Condition
+    from automl.correlation.api import correlate
+    from automl.correlation.figures import correlation_figures
+    from automl.correlation.files import correlation_files
+    from automl.correlation.report import CorrelationReport, correlation_report
     from automl.crossover_drawing import draw_crossover
     from automl.data import DataError, DataFile, DataSource, data_folder, find_data
     from automl.decisions import (
@@ -90,6 +94,10 @@ _HOMES = {
     "comparison.files": ("write_files",),
     "comparison.report": ("ComparisonReport",),
     "conditions": ("Condition",),
+    "correlation.api": ("correlate",),
+    "correlation.figures": ("correlation_figures",),
+    "correlation.files": ("correlation_files",),
+    "correlation.report": ("CorrelationReport", "correlation_report"),
     "crossover_drawing": ("draw_crossover",),
     "data": ("DataError", "DataFile", "DataSource", "data_folder", "find_data"),
     "decisions": (
@@ -175,6 +183,7 @@ __all__ = [
     "Condition",
     "ConfigurationError",
     "Context",
+    "CorrelationReport",
     "Criterion",
     "DataError",
     "DataFile",
@@ -244,6 +253,10 @@ __all__ = [
     "__version__",
     "canonical_key",
     "compare",
+    "correlate",
+    "correlation_figures",
+    "correlation_files",
+    "correlation_report",
     "data_folder",
     "derive_rng",
     "derive_seed",

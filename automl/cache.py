@@ -18,7 +18,8 @@ from typing import Any
 from automl.architecture import Architecture
 from automl.definition import ComponentSpec, EvaluationSeeds
 from automl.environment import installed_version
-from automl.evaluator import Identity
+from automl.evaluator import EvaluatorOptions, Identity
+from automl.options import BaseOptions
 from automl.plugins import Kind, Registry, registry
 from automl.recipe import Recipe
 from automl.seeds import derive_seed
@@ -46,7 +47,7 @@ class CacheKeys:
             component, options = recipe.component(kind, spec)
             registration = found.find(kind, spec.name)
             origin = registration.version or _source_digest(component)
-            parts.append([registration.target, origin, options.model_dump(mode="json")])
+            parts.append([registration.target, origin, _effective(options)])
         cascade = recipe.cascade()
         parts.append([stage.evaluator.digest() for stage in cascade.stages])
         settings = digest_of(json.dumps(parts, sort_keys=True))
@@ -65,6 +66,12 @@ class CacheKeys:
         """
         whose = canonical_key if self.identity == "network" else str(architecture)
         return digest_of(self.settings, whose, repr(fidelity), str(seed))
+
+
+def _effective(options: BaseOptions) -> dict[str, Any]:
+    """Return the options as plain data; without `EvaluatorOptions.keep` the others of its family change nothing."""
+    is_idle = isinstance(options, EvaluatorOptions) and options.keep is None
+    return options.model_dump(mode="json", exclude={"keep", "keep_by", "keep_of"} if is_idle else None)
 
 
 def _source_digest(component: type[Any]) -> str:

@@ -18,6 +18,7 @@ from automl.architecture import Architecture
 from automl.conditions import Condition
 from automl.errors import ConfigurationError, Pruned, unknown_name
 from automl.evaluator import Candidate, Context, Evaluator, Identity, Metric
+from automl.generation import Keep, Threshold, Thresholds
 from automl.objectives import Goal
 from automl.space import SearchSpace
 from automl.task import Task
@@ -43,18 +44,22 @@ class TrialTimeout(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One evaluation to be run: sent to workers, so it holds plain data only."""
+    """One evaluation to be run: sent to workers, so it holds plain data only.
+
+    ``thresholds`` is what the candidate has to reach in stages that keep the best share of a generation.
+    """
 
     number: int
     architecture: Mapping[str, Any]
     seed: int
     fidelity: float | None = None
     checkpoint: str | None = None
+    thresholds: Thresholds = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job. ``details`` is a traceback, for people; ``error`` one line."""
+    """What became of a job. ``details`` is a traceback, for people; ``error`` and each of ``remarks`` one line."""
 
     number: int
     state: TrialState
@@ -62,6 +67,7 @@ class Outcome:
     error: str | None = None
     kind: FailureKind | None = None
     details: str | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def failed(cls, number: int, kind: FailureKind, error: str, details: str | None = None) -> Outcome:
@@ -71,18 +77,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One evaluator under the name it has in the study, with its parsed rejection rules."""
+    """One evaluator under the name it has in the study, with its parsed rejection rules.
+
+    ``keep`` is the rule that keeps the best share of a generation, if there is one.
+    """
 
     name: str
     evaluator: Evaluator
     reject: tuple[Condition, ...]
+    keep: Keep | None = None
 
 
 class Cascade:
     """Evaluates candidates of one space on one task, stage by stage.
 
-    A candidate is **rejected** as soon as a stage's rejection rule holds, or a constraint on a metric known by then is
-    violated; later and dearer stages then do not run.
+    A candidate is **rejected** as soon as a stage's rejection rule holds, a constraint on a metric known by then is
+    violated, or its value is not among the best that a stage keeps; later and dearer stages then do not run.
+
+    A metric that could not be measured, so that an evaluator left it out, fails a candidate where it is an objective. A
+    constraint on it cannot be met, so that the candidate is rejected, and neither can a share of the best to be kept. A
+    rejection rule on it does not hold.
     """
 
     def __init__(
@@ -113,6 +127,10 @@ class Cascade:
         """Return the metrics that the stages declare, by name, in order."""
         return {metric.name: metric for stage in self.stages for metric in stage.evaluator.metrics(self.task)}
 
+    def keeps(self) -> dict[str, Keep]:
+        """Return the rules that keep the best share of a generation, by the name of their stage."""
+        return {stage.name: stage.keep for stage in self.stages if stage.keep is not None}
+
     def check_goal(self) -> None:
         """Raise `ConfigurationError` when an objective, constraint or rule names a metric that no stage reports."""
         declared = self.declared()
@@ -128,39 +146,35 @@ class Cascade:
                 if rule.metric not in known:
                     what = f"metric in `{stage.name}.reject`"
                     raise ConfigurationError(unknown_name(what, rule.metric, known))
+            if stage.keep is not None and stage.keep.metric not in known:
+                raise ConfigurationError(unknown_name(f"metric in `{stage.name}.keep_by`", stage.keep.metric, known))
 
     def run(self, job: Job, device: str, on_report: OnReport, should_stop: Callable[[], bool]) -> Outcome:
-        """Evaluate one candidate; raises `Interrupted`, and `ConfigurationError` for what is no candidate's fault.
+        """Evaluate one candidate; raises `Interrupted`, and `ConfigurationError` for what is no candidate's fault."""
+        found = _Found()
+        outcome = self._caught(job, device, on_report, _checker(self.timeout, should_stop), found)
+        return replace(outcome, remarks=found.remarks)
 
-        This is the one place where a candidate's exceptions of any class are caught, and all are recorded.
-        """
-        reached: dict[str, float] = {}
-        """What finished stages found, and the last that a running one reported."""
+    def _caught(self, job: Job, device: str, on_report: OnReport, check: Callable[[], None], found: _Found) -> Outcome:
+        """Evaluate: the one place where a candidate's exceptions of any class are caught, and all are recorded."""
         try:
-            return self._run(job, device, on_report, _checker(self.timeout, should_stop), reached)
+            return self._run(job, device, on_report, check, found)
         except Pruned as stop:
-            return Outcome(job.number, TrialState.PRUNED, reached, str(stop) or "pruned", "pruned")
+            return Outcome(job.number, TrialState.PRUNED, found.reached, str(stop) or "pruned", "pruned")
         except TrialTimeout as late:
-            return Outcome(job.number, TrialState.FAILED, reached, str(late), "timeout")
+            return Outcome(job.number, TrialState.FAILED, found.reached, str(late), "timeout")
         except SystemExit as stop:
             return Outcome.failed(job.number, "exited", f"the candidate called sys.exit({stop.code!r})")
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - a candidate may raise anything; the trial records it
-            return replace(_failure(job.number, error), metrics=reached)
+            return replace(_failure(job.number, error), metrics=found.reached)
 
-    def _run(
-        self,
-        job: Job,
-        device: str,
-        on_report: OnReport,
-        check: Callable[[], None],
-        reached: dict[str, float],
-    ) -> Outcome:
+    def _run(self, job: Job, device: str, on_report: OnReport, check: Callable[[], None], found: _Found) -> Outcome:
         candidate = Candidate(self.space, Architecture.from_json(job.architecture))
 
         def report(step: int, metrics: Mapping[str, float]) -> None:
-            reached.update({name: float(value) for name, value in metrics.items()})
+            found.reached.update({name: float(value) for name, value in metrics.items()})
             on_report(job.number, step, metrics)
             check()
 
@@ -172,35 +186,73 @@ class Cascade:
             checkpoint=Path(job.checkpoint) if job.checkpoint else None,
             report=report,
             check=check,
+            remark=found.remark,
         )
-        metrics: dict[str, float] = {}
+        metrics = found.metrics
         for stage in self.stages:
             check()
-            found = stage.evaluator.evaluate(candidate, replace(context, metrics=dict(metrics)))
-            metrics.update(_numbers(stage.name, found))
-            reached.update(metrics)
-            reason = self._rejection(stage, metrics)
+            reported = stage.evaluator.evaluate(candidate, replace(context, metrics=dict(metrics)))
+            metrics.update(_numbers(stage.name, reported))
+            found.reached.update(metrics)
+            reason = self._rejection(stage, found, job.thresholds.get(stage.name))
             if reason:
                 return Outcome(job.number, TrialState.REJECTED, metrics, reason, "rejected")
-        return self._completed(job.number, metrics)
+        return self._completed(job.number, found)
 
-    def _rejection(self, stage: Stage, metrics: Mapping[str, float]) -> str | None:
+    def _rejection(self, stage: Stage, found: _Found, threshold: Threshold | None) -> str | None:
+        metrics = found.metrics
         for rule in stage.reject:
             if rule.holds(metrics):
                 return f"{stage.name}: {rule} ({rule.metric} = {metrics[rule.metric]:.10g})"
+        is_last = stage is self.stages[-1]
         for constraint in self.goal.constraints:
+            if constraint.metric not in metrics and (is_last or self._is_final(constraint.metric, stage, found)):
+                why_not = found.why_not(constraint.metric)
+                return f"constraint {constraint} cannot be met: the evaluators reported no {constraint.metric}{why_not}"
             if constraint.metric in metrics and not constraint.holds(metrics):
-                return f"constraint {constraint} is violated ({constraint.metric} = {metrics[constraint.metric]:.10g})"
-        return None
+                value = metrics[constraint.metric]
+                return f"constraint {constraint} is violated ({constraint.metric} = {value:.10g})"
+        if stage.keep is None:
+            return None
+        name = stage.keep.metric
+        objection = stage.keep.objection(metrics.get(name), found.why_not(name), threshold)
+        return f"{stage.name}: {objection}" if objection else None
 
-    def _completed(self, number: int, metrics: Mapping[str, float]) -> Outcome:
+    def _is_final(self, metric: str, stage: Stage, found: _Found) -> bool:
+        """Say whether ``metric`` was remarked upon as missing, and no stage after ``stage`` declares it."""
+        later = self.stages[self.stages.index(stage) + 1 :]
+        declared = {one.name for after in later for one in after.evaluator.metrics(self.task)}
+        return metric in found.remarks and metric not in declared
+
+    def _completed(self, number: int, found: _Found) -> Outcome:
+        metrics = found.metrics
         for objective in self.goal.objectives:
-            value = metrics.get(objective.metric, math.nan)
-            if not math.isfinite(value):
-                found = f"{objective.metric} = {value}" if objective.metric in metrics else f"no {objective.metric}"
-                error = f"the objective is not a finite number: the evaluators reported {found}"
+            name = objective.metric
+            if not math.isfinite(metrics.get(name, math.nan)):
+                what = f"{name} = {metrics[name]}" if name in metrics else f"no {name}{found.why_not(name)}"
+                error = f"the objective is not a finite number: the evaluators reported {what}"
                 return Outcome(number, TrialState.FAILED, metrics, error, "not_finite")
         return Outcome(number, TrialState.COMPLETED, metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of a candidate whose evaluation is under way.
+
+    ``metrics`` are those of finished stages; ``reached`` has also what a running stage last reported.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    reached: dict[str, float] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
+
+    def remark(self, metric: str, text: str) -> None:
+        """Keep why ``metric`` was not measured, as one line."""
+        self.remarks[str(metric)] = _one_line(text)
+
+    def why_not(self, metric: str) -> str:
+        """Return the remark on ``metric`` in parentheses, after a space; empty without one."""
+        return f" ({self.remarks[metric]})" if metric in self.remarks else ""
 
 
 def _checker(timeout: float | None, should_stop: Callable[[], bool]) -> Callable[[], None]:
@@ -225,10 +277,14 @@ def _numbers(stage: str, found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _failure(number: int, error: Exception) -> Outcome:
-    text = " ".join(str(error).split()) or "no message"
-    short = text if len(text) <= 300 else text[:297] + "..."
+    short = _one_line(error) or "no message"
     trace = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _MEMORY_SIGNS):
+    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _MEMORY_SIGNS):
         return Outcome.failed(number, "memory", f"out of memory: {short}", trace)
     kind: FailureKind = "not_finite" if isinstance(error, FloatingPointError) else "raised"
     return Outcome.failed(number, kind, f"{type(error).__name__}: {short}", trace)
+
+
+def _one_line(text: object) -> str:
+    line = " ".join(str(text).split())
+    return line if len(line) <= 300 else line[:297] + "..."

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from automl.conditions import Condition
 from automl.errors import ConfigurationError, unknown_name
 from automl.objectives import Goal, Objective
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SIZE = re.compile(r"\d+(\.\d+)?%|\d+")
 EvaluationSeeds = Literal["shared", "study", "trial"]
 
 
@@ -79,6 +80,34 @@ class Execution(_Part):
         return value
 
 
+class Correlation(_Part):
+    """What is reported of a study that asks how well scores rank architectures (`automl correlate`)."""
+
+    metric: Annotated[str, Field(min_length=1)] | None = None
+    """Metric with which every other one is compared; by default the objective, or what the last evaluator reports
+    first."""
+    study: Annotated[str, Field(min_length=1)] | None = None
+    """Study of the same store that has the metric, where this one only scores its architectures."""
+    aggregates: tuple[ComponentSpec, ...] = ()
+    """Aggregators, each of which makes one score of the others over the whole sample."""
+    precision_at: Annotated[tuple[str, ...], Field(min_length=1)] = ("5%", "10%", "25%")
+    """How many of the best are looked for among the best: shares of the sample, or numbers."""
+    resamples: Annotated[int, Field(ge=100, le=100_000, strict=True)] = 1_000
+    """Resamples of the bootstrap over architectures."""
+
+    @field_validator("precision_at", mode="before")
+    @classmethod
+    def _sizes(cls, value: Any) -> Any:
+        """Accept ``10`` for ``"10"``, and refuse what is neither a share nor a number."""
+        if not isinstance(value, list | tuple):
+            return value
+        sizes = [str(size).replace(" ", "") for size in value]
+        for size in sizes:
+            if not _SIZE.fullmatch(size) or not 0 < float(size.rstrip("%")) <= (100 if size.endswith("%") else 1e9):
+                raise ValueError(f"cannot read {size!r}; write a share as '10%', or a number from 1 as '20'")
+        return tuple(dict.fromkeys(sizes))
+
+
 class StudyDefinition(_Part):
     """A study as a user defines it, with flags or in a TOML file."""
 
@@ -112,6 +141,8 @@ class StudyDefinition(_Part):
     """Whether a repeat of an architecture that this study has already tried consumes budget."""
     max_attempts: Annotated[int, Field(ge=1, strict=True)] = 3
     """How often a trial is started again after the engine died under it."""
+    correlation: Correlation | None = None
+    """What is reported of a correlation; `automl correlate` makes such studies."""
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyDefinition:
@@ -161,7 +192,7 @@ def parse_definition(values: dict[str, Any]) -> StudyDefinition:
 def _explain(error: Any, path: tuple[str | int, ...]) -> str:
     where = ".".join(str(part) for part in path)
     if error["type"] == "extra_forbidden":
-        models: dict[str, type[_Part]] = {"budget": Budget, "execution": Execution}
+        models: dict[str, type[_Part]] = {"budget": Budget, "execution": Execution, "correlation": Correlation}
         model: type[_Part] = models.get(str(path[0]) if len(path) > 1 else "", StudyDefinition)
         what = "setting of a study" if model is StudyDefinition else f"setting in {path[0]}"
         return unknown_name(what, str(path[-1]), model.model_fields)

@@ -20,6 +20,7 @@ from automl.cache import CacheKeys
 from automl.cascade import Cascade, Interrupted, Job, Outcome
 from automl.errors import InvalidArchitecture, StrategyError
 from automl.executor import Executor
+from automl.generation import Generations
 from automl.ledger import Ledger
 from automl.novelty import next_proposal
 from automl.plugins import isolated
@@ -106,6 +107,7 @@ class Engine:
         self._stopper = stopper
         self._artifacts = artifacts
         self._is_ordered = self._definition.execution.deterministic
+        self._generations = Generations(cascade.keeps())
         self._key = lru_cache(_KEYS)(cascade.space.key)  # most proposals of a small space are repeats
         self._queue: deque[Job] = deque()
         self._running: set[int] = set()
@@ -174,7 +176,9 @@ class Engine:
         proposal = self._ask(number)
         if proposal is None:
             return False
-        record = self._ledger.answer(self._new_record(number, proposal))
+        # What the study kept before decides on a candidate, so that no other study can answer for it.
+        only_own = bool(self._cascade.keeps())
+        record = self._ledger.answer(self._new_record(number, proposal), only_own=only_own)
         trial = self._ledger.add(record)
         self._watchers.each(lambda tracker: tracker.trial_started(trial))
         if record.state == TrialState.RUNNING and record.duplicate_of is None:
@@ -207,7 +211,7 @@ class Engine:
         if proposal is None:
             self._end = None if pending else StudyState.COMPLETED
             return None
-        if not self._definition.count_duplicates:
+        if not self._definition.count_duplicates and not self._strategy.means_repeats:
             proposal = next_proposal(space, proposal, self._ledger.repeats, rng)
             if proposal is None:
                 self._end = StudyState.EXHAUSTED
@@ -241,13 +245,17 @@ class Engine:
             is_cached=False,
             started=time.time(),
             finished=None,
+            thresholds=self._generations.thresholds(proposal.fidelity),
         )
 
     def _submit(self, record: TrialRecord) -> None:
         checkpoint = None
         if self._artifacts is not None:
             checkpoint = str(self._artifacts / self._uid / f"{record.canonical_key}-{record.seed}")
-        self._queue.append(Job(record.number, record.architecture, record.seed, record.fidelity, checkpoint))
+        job = Job(
+            record.number, record.architecture, record.seed, record.fidelity, checkpoint, thresholds=record.thresholds
+        )
+        self._queue.append(job)
 
     def _finish(self, outcome: Outcome) -> None:
         self._running.discard(outcome.number)
@@ -259,6 +267,7 @@ class Engine:
         self._watchers.each(lambda tracker: tracker.trial_finished(trial, progress))
 
     def _learn(self, trial: Trial) -> None:
+        self._generations.learn(trial)
         with self._ledger.timing_strategy():
             failure = isolated(lambda: self._strategy.tell(trial))
         if isinstance(failure, Exception):

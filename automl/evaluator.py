@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from automl.architecture import Architecture
 from automl.options import BaseOptions, Component
@@ -77,6 +79,8 @@ class Context:
             ``None`` when nothing should be kept.
         report: report intermediate metrics for a step (an epoch); may raise `Pruned`.
         check: call it often in long loops: it raises when the study is being interrupted or the deadline has passed.
+        remark: say why a metric that `Evaluator.metrics` declares is left out: ``remark(metric, "status: one-line
+            reason")``, as in ``unsupported: the network has no ReLU``. It is stored with the trial.
     """
 
     task: Task
@@ -87,13 +91,22 @@ class Context:
     checkpoint: Path | None = None
     report: Report = lambda step, metrics: None
     check: Callable[[], None] = lambda: None
+    remark: Callable[[str, str], None] = lambda metric, text: None
 
 
 class EvaluatorOptions(BaseOptions):
     """Options that every evaluator has."""
 
     reject: tuple[str, ...] = ()
-    """Reject a candidate, before any later evaluator runs, when one of these holds: `params > 1e6`."""
+    """Reject a candidate, before any later evaluator runs, when one of these holds: `params > 1e6`. A metric that could
+    not be measured rejects nothing."""
+    keep: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Reject a candidate, before any later evaluator runs, unless it is among this share, the best, of itself and the
+    `keep_of` trials before it: 0.25 keeps the best quarter. One that could not be measured is rejected."""
+    keep_by: str | None = None
+    """Metric that `keep` ranks by; by default the first that this evaluator reports."""
+    keep_of: Annotated[int, Field(ge=1)] = 20
+    """Size of a generation: how many trials before it, at most, a candidate is compared with."""
 
 
 class Evaluator(Component, ABC):
@@ -126,4 +139,4 @@ class Evaluator(Component, ABC):
 
     @abstractmethod
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
-        """Return the metrics of one candidate."""
+        """Return the metrics of one candidate; one that cannot be measured is left out and remarked upon."""

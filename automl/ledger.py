@@ -60,7 +60,8 @@ class Ledger:
         """Trials asked and not told, in order of number; what is known of their results already is not shown."""
         running = TrialState.RUNNING
         return tuple(
-            replace(record, state=running, metrics={}, error=None).trial(self._goal) for record in self._open.values()
+            replace(record, state=running, metrics={}, error=None, remarks={}).trial(self._goal)
+            for record in self._open.values()
         )
 
     @property
@@ -122,19 +123,20 @@ class Ledger:
         """Commit another attempt at an unfinished trial."""
         return self._change(record.number, attempts=record.attempts + 1, started=time.time())
 
-    def answer(self, record: TrialRecord) -> TrialRecord:
+    def answer(self, record: TrialRecord, *, only_own: bool = False) -> TrialRecord:
         """Return ``record`` with the result of an earlier equal evaluation, where the store has one.
 
-        The result of another study answers only if it has every objective of this one.
+        The result of another study answers only if it has every objective of this one, and never with ``only_own``.
         """
         source = self._store.answer(self._study.id, record.cache_key)
-        if source is None:
+        if source is None or (only_own and not source.is_own):
             return record
         is_completed = source.state == TrialState.COMPLETED
         if not source.is_own and is_completed and float("inf") in self._goal.losses(source.metrics):
             return record
         if source.is_own:
-            record = replace(record, duplicate_of=source.number if source.duplicate_of is None else source.duplicate_of)
+            first = source.number if source.duplicate_of is None else source.duplicate_of
+            record = replace(record, duplicate_of=first, thresholds={})
         if source.state == TrialState.RUNNING:
             return record
         return replace(
@@ -144,6 +146,7 @@ class Ledger:
             metrics=source.metrics,
             error=source.error,
             error_kind=source.error_kind,
+            remarks=source.remarks,
             attempts=0,
             finished=time.time(),
         )
@@ -167,6 +170,7 @@ class Ledger:
             "error": outcome.error,
             "error_kind": outcome.kind,
             "details": outcome.details,
+            "remarks": dict(outcome.remarks),
             "finished": time.time(),
         }
         place = self.told + len(self._ready)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ from automl.cascade import Cascade, Stage
 from automl.conditions import Condition
 from automl.definition import ComponentSpec, StudyDefinition
 from automl.errors import ConfigurationError, PluginError
+from automl.evaluator import Evaluator
+from automl.generation import Keep
 from automl.options import parse_options
 from automl.plugins import Kind, Registry, load_target, registry
 from automl.strategy import Problem, Strategy
+from automl.task import Task
 
 AUTO_TASK = "auto"
 
@@ -66,12 +69,14 @@ class Recipe:
         definition = self.definition
         space, space_options = self.component("space", definition.space)
         task, task_options = self.component("task", definition.task)
-        stages = []
-        for spec in definition.evaluators:
-            evaluator, options = self.component("evaluator", spec)
-            rules = tuple(Condition.parse(text) for text in getattr(options, "reject", ()))
-            stages.append(Stage(spec.name, evaluator(options), rules))
         sealed = task(task_options).seal()
+        stages: list[Stage] = []
+        for spec in definition.evaluators:
+            component, options = self.component("evaluator", spec)
+            rules = tuple(Condition.parse(text) for text in getattr(options, "reject", ()))
+            evaluator = component(options)
+            earlier = [stage.evaluator for stage in stages]
+            stages.append(Stage(spec.name, evaluator, rules, _keep(spec.name, evaluator, earlier, sealed)))
         first = stages[-1].evaluator.metrics(sealed)
         if not first and not definition.objectives:
             raise ConfigurationError(f"evaluator {stages[-1].name!r} declares no metric; name one with --objective")
@@ -105,6 +110,22 @@ def with_task(definition: StudyDefinition, known: Registry | None = None) -> Stu
     is_needed = any(found.load("evaluator", spec.name).needs_task for spec in definition.evaluators)
     task = ComponentSpec(name="digits" if is_needed else "none", options=definition.task.options)
     return definition.model_copy(update={"task": task})
+
+
+def _keep(name: str, evaluator: Evaluator, earlier: Sequence[Evaluator], task: Task) -> Keep | None:
+    """Return the rule that keeps the best of a generation, where the options of ``evaluator`` ask for one."""
+    options = evaluator.options
+    share: float | None = getattr(options, "keep", None)
+    if share is None:
+        return None
+    own = evaluator.metrics(task)
+    if not own and options.keep_by is None:
+        raise ConfigurationError(f"evaluator {name!r} declares no metric to keep the best by; name one: {name}.keep_by")
+    metric = own[0].name if options.keep_by is None else options.keep_by
+    directions = {each.name: each.direction for one in (*earlier, evaluator) for each in one.metrics(task)}
+    return Keep(
+        metric, directions.get(metric, "max"), share, options.keep_of
+    )  # an unknown one is refused with the goal
 
 
 def _strategies_for_several() -> list[str]:

@@ -77,6 +77,9 @@ class Strategy(Component, ABC):
 
     kind: ClassVar[str] = "strategy"
     is_multi_objective: ClassVar[bool] = False
+    means_repeats: ClassVar[bool] = False
+    """Whether repeats are meant, as of a given list. The engine then never tries something else after many of them, and
+    the strategy has to come to an end by itself."""
 
     def __init__(self, problem: Problem, options: Any = None) -> None:
         super().__init__(options)

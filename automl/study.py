@@ -108,10 +108,15 @@ class Study:
 
     def trial(self, number: int) -> Trial:
         """Return one trial; raises `UsageError` when there is none of that number."""
+        return self.trial_record(number).trial(self.goal)
+
+    def trial_record(self, number: int) -> TrialRecord:
+        """Return one trial as stored; raises `UsageError` when there is none of that number."""
         records = {record.number: record for record in self.records}
         if number not in records:
-            raise UsageError(f"study {self.name!r} has trials 0 to {len(records) - 1}, but no trial {number}")
-        return records[number].trial(self.goal)
+            known = f"trials 0 to {len(records) - 1}, but no trial {number}" if records else "no trials"
+            raise UsageError(f"study {self.name!r} has {known}")
+        return records[number]
 
     def summary_json(self) -> dict[str, Any]:
         """Return the object that ``search --json`` prints."""
@@ -144,7 +149,7 @@ class Study:
             "elapsed_s": round(record.elapsed, 3),
             "storage": self.store.display_url,
         }
-        return {"study": study, "trials": [_trial_json(trial) for trial in self.records]}
+        return {"study": study, "trials": [trial_json(trial) for trial in self.records]}
 
 
 def best_of(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
@@ -186,7 +191,8 @@ def _best_json(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _trial_json(record: TrialRecord) -> dict[str, Any]:
+def trial_json(record: TrialRecord) -> dict[str, Any]:
+    """Return the object that ``show --json`` prints of one trial."""
     return {
         "number": record.number,
         "state": record.state,
@@ -199,6 +205,8 @@ def _trial_json(record: TrialRecord) -> dict[str, Any]:
         "attempts": record.attempts,
         "error": record.error,
         "error_kind": record.error_kind,
+        "remarks": dict(record.remarks),
+        "thresholds": {stage: dict(threshold) for stage, threshold in record.thresholds.items()},
         "told_order": record.told_order,
         "duplicate_of": record.duplicate_of,
         "is_cached": record.is_cached,

@@ -16,8 +16,9 @@ and its options side by side:
     [budget]
     trials = 100
 
-A file with a table ``[comparison]`` defines a comparison (`automl.comparison.definition`) instead, and one with a table
-``[analysis]`` an analysis (`automl.analysis`). The table ``[expect]`` says which figures are expected
+A file with a table ``[comparison]`` defines a comparison (`automl.comparison.definition`) instead, one with a table
+``[correlation]`` a correlation (`automl.correlation.definition`), and one with a table ``[analysis]`` an analysis
+(`automl.analysis`). The table ``[expect]`` says which figures are expected
 (`automl.expectations`); it is no part of any definition.
 
 A mistake is reported as ``file:line: message``. TOML gives values but no lines, so the lines are found by a second,
@@ -36,6 +37,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from automl.analysis import parse_analysis
 from automl.comparison.definition import ComparisonDefinition, parse_comparison
+from automl.correlation.definition import parse_correlation
 from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
 from automl.errors import ConfigurationError, UsageError, unknown_name
 
@@ -83,6 +85,11 @@ class StudyFile:
         return "comparison" in self.values
 
     @property
+    def is_correlation(self) -> bool:
+        """Whether it defines a correlation rather than a search."""
+        return "correlation" in self.values and not self.is_comparison
+
+    @property
     def is_analysis(self) -> bool:
         """Whether it defines an analysis rather than a study."""
         return "analysis" in self.values
@@ -96,7 +103,19 @@ class StudyFile:
         if self.is_comparison:
             error = ConfigurationError("this is a comparison; run it with `automl run` or `automl compare --config`")
             raise self.located(error, ("comparison",))
+        if self.is_correlation:
+            error = ConfigurationError("this is a correlation; run it with `automl run` or `automl correlate --config`")
+            raise self.located(error, ("correlation",))
         return self._parsed(parse_definition)
+
+    @cached_property
+    def correlation(self) -> StudyDefinition:
+        """The definition of the correlation's study; raises `StudyFileError` at the line of the first mistake."""
+        if not self.is_correlation:
+            raise self.located(
+                ConfigurationError("this study file has no table [correlation]; run it with `automl run`")
+            )
+        return self._parsed(parse_correlation)
 
     @cached_property
     def comparison(self) -> ComparisonDefinition:
@@ -168,6 +187,8 @@ def read_study_file(path: Path) -> StudyFile:
     file = StudyFile(path, text)
     if file.is_analysis:
         _ = file.analysis
+    elif file.is_correlation:
+        _ = file.correlation
     else:
         _ = file.comparison if file.is_comparison else file.definition
     return file

@@ -37,6 +37,7 @@ class Trial:
         is_cached: whether another study's result answered it.
         note: what the strategy said about the proposal (operator, parents, ...).
         error: why it failed, was rejected or pruned; one line.
+        remarks: why metrics that the evaluators declare are not among `metrics`, by name; one line each.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Trial:
     is_cached: bool = False
     note: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_feasible(self) -> bool:

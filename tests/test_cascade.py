@@ -18,6 +18,7 @@ from automl import (
     TrialState,
 )
 from automl.cascade import Interrupted, Stage
+from automl.generation import Keep
 from automl.testing.problems import FlatSpace, TinyTask
 
 SPACE = FlatSpace()
@@ -46,6 +47,17 @@ def cascade(*evaluators, constraints=(), reject=(), timeout=None, objectives=(SC
     stages = tuple(Stage(one.name, one, rules if i == 0 else ()) for i, one in enumerate(evaluators))
     goal = Goal(tuple(objectives), tuple(Condition.parse(text) for text in constraints))
     return Cascade(SPACE, TinyTask().seal(), stages, goal, timeout)
+
+
+def unmeasured(candidate, context):
+    context.remark("size", "unsupported: no\n ReLU")
+    return {}
+
+
+def keeping(share, *evaluators, metric="size", direction="max"):
+    stages = [Stage(one.name, one, ()) for one in evaluators]
+    stages[0] = Stage(evaluators[0].name, evaluators[0], (), Keep(metric, direction, share, 20))
+    return Cascade(SPACE, TinyTask().seal(), tuple(stages), Goal((SCORE,)))
 
 
 def run(built, *, should_stop=lambda: False, reports=None, **changes):
@@ -205,3 +217,80 @@ def test_a_rule_can_only_name_what_is_known_by_then():
     cascade(Says("size"), Says("score"), reject=("size > 1",)).check_goal()
     with pytest.raises(ConfigurationError, match="score"):
         cascade(Says("size"), Says("score"), reject=("score > 1",)).check_goal()
+
+
+def test_what_could_not_be_measured_is_remarked_upon_whatever_becomes_of_the_candidate():
+    for last in (1.0, raising(ValueError("no")), raising(Pruned("no")), math.nan):
+        outcome = run(cascade(Says("size", unmeasured), Says("score", last)))
+        assert outcome.remarks == {"size": "unsupported: no ReLU"}
+    assert run(cascade(Says())).remarks == {}
+
+
+def test_an_objective_that_was_not_measured_fails_with_the_remark():
+    outcome = run(cascade(Says("size", unmeasured), objectives=(Objective("size", "max"),)))
+    assert (outcome.state, outcome.kind) == (TrialState.FAILED, "not_finite")
+    assert outcome.error == (
+        "the objective is not a finite number: the evaluators reported no size (unsupported: no ReLU)"
+    )
+
+
+def test_a_rule_on_what_was_not_measured_rejects_nothing():
+    for rule in ("size > 3", "size != 3"):
+        assert run(cascade(Says("size", unmeasured), Says(), reject=(rule,))).state is TrialState.COMPLETED
+
+
+def test_a_constraint_on_what_was_not_measured_cannot_be_met():
+    dear = Says("score")
+    outcome = run(cascade(Says("size", unmeasured), dear, constraints=("size <= 3",)))
+    assert (outcome.state, outcome.kind) == (TrialState.REJECTED, "rejected")
+    assert outcome.error == (
+        "constraint size <= 3 cannot be met: the evaluators reported no size (unsupported: no ReLU)"
+    )
+    assert dear.calls == 0
+
+
+def test_a_constraint_waits_for_a_later_stage_that_measures_it():
+    later = Says("size", lambda candidate, context: {"size": 2.0, "score": 1.0})
+    assert run(cascade(Says("size", unmeasured), later, constraints=("size <= 3",))).state is TrialState.COMPLETED
+    silent = Says("score", lambda candidate, context: {"score": 1.0})
+    outcome = run(cascade(silent, Says("score"), constraints=("size <= 3",)))
+    assert outcome.error == "constraint size <= 3 cannot be met: the evaluators reported no size"
+
+
+@pytest.mark.parametrize(("value", "goes_on"), [(14.1, True), (15.0, True), (14.0, False)])
+def test_a_share_is_kept_by_the_threshold_of_the_job(value, goes_on):
+    dear = Says("score")
+    built = keeping(0.25, Says("size", value), dear)
+    outcome = run(built, thresholds={"size": {"bound": 14.1, "among": 20}})
+    assert (outcome.state is TrialState.COMPLETED, dear.calls) == (goes_on, int(goes_on))
+    if not goes_on:
+        assert outcome.kind == "rejected"
+        assert outcome.error == "size: size = 14 is not among the best 25 % of 20 before it (needs >= 14.1)"
+    assert run(built).state is TrialState.COMPLETED
+
+
+def test_the_smallest_are_kept_of_a_metric_to_be_minimised_in_the_last_stage_too():
+    built = keeping(0.5, Says("score", 3.0), metric="score", direction="min")
+    assert run(built, thresholds={"score": {"bound": 3.0, "among": 4}}).state is TrialState.COMPLETED
+    outcome = run(built, thresholds={"score": {"bound": 2.5, "among": 4}})
+    assert outcome.error == "score: score = 3 is not among the best 50 % of 4 before it (needs <= 2.5)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (unmeasured, "size was not measured (unsupported: no ReLU), and only the best 25 % go on"),
+        (math.inf, "size = inf is not a finite number, and only the best 25 % go on"),
+    ],
+)
+def test_what_was_not_measured_is_not_kept(answer, words):
+    outcome = run(keeping(0.25, Says("size", answer), Says()))
+    assert (outcome.state, outcome.error) == (TrialState.REJECTED, f"size: {words}")
+
+
+def test_a_share_can_only_be_kept_by_what_is_known_by_then():
+    keeping(0.25, Says("size"), Says()).check_goal()
+    with pytest.raises(ConfigurationError, match=r"unknown metric in `size\.keep_by` 'siz'; did you mean 'size'"):
+        keeping(0.25, Says("size"), Says(), metric="siz").check_goal()
+    with pytest.raises(ConfigurationError, match="'score'"):
+        keeping(0.25, Says("size"), Says(), metric="score").check_goal()

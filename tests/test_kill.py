@@ -87,6 +87,26 @@ def test_a_study_killed_at_random_moments_equals_the_uninterrupted_one(
     check_budget(tmp_path / "killed.db")
 
 
+@pytest.mark.slow
+def test_a_killed_study_keeps_the_best_of_the_same_generations(tmp_path: Path) -> None:
+    sieve = {"name": "automl_fakes:Partly", "keep": 0.25, "keep_of": 8}
+    dear = {"name": "automl_fakes:Landscape", "seconds": 0.2}
+    study = definition(evaluators=[sieve, dear], execution={"workers": 2, "deterministic": True})
+    finish(tmp_path / "whole.db", study)
+    moments = random.Random(1)
+    for _ in range(6):
+        process = spawn(tmp_path / "killed.db", study)
+        time.sleep(moments.uniform(1.0, 5.0))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    finish(tmp_path / "killed.db", study)
+    killed, whole = (load_study("killed", storage=str(tmp_path / f"{name}.db")).records for name in ("killed", "whole"))
+    assert table(tmp_path / "killed.db") == table(tmp_path / "whole.db")
+    assert [(r.thresholds, r.remarks, r.error) for r in killed] == [(r.thresholds, r.remarks, r.error) for r in whole]
+    assert {record.state for record in killed} == {"completed", "rejected"}
+
+
 def test_a_candidate_that_kills_the_engine_is_given_up_after_max_attempts(tmp_path: Path) -> None:
     study = definition(
         space={"name": "automl_fakes:MlpSpace"},

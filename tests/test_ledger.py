@@ -73,3 +73,34 @@ def test_a_search_whose_trials_take_no_simulated_time_ends(tmp_path: Path, monke
     assert study.state is StudyState.EXHAUSTED
     assert originals(study) == 40
     assert "no simulated time" in (study.record.reason or "")
+
+
+def test_remarks_go_to_repeats_and_to_other_studies(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "space": {"name": "automl_fakes:MlpSpace"},
+        "task": {"name": "automl_fakes:NoData"},
+        "evaluators": [{"name": "automl_fakes:Partly"}, {"name": "automl_fakes:Landscape"}],
+        "budget": {"trials": 30},
+    }
+    first = run(tmp_path, **settings)
+    second = run(tmp_path, name="second", **settings)
+    remarks = {record.canonical_key: record.remarks for record in first.records if record.duplicate_of is None}
+    assert {"cheap": "unsupported: nothing to measure it on"} in remarks.values()
+    assert {} in remarks.values()
+    for study in (first, second):
+        assert any(record.duplicate_of is not None and record.remarks for record in study.records)
+        assert all(trial.remarks == remarks[trial.key] for trial in study.trials)
+    assert any(record.is_cached and record.remarks for record in second.records)
+
+
+def test_a_trial_whose_objective_was_not_measured_says_why(tmp_path: Path) -> None:
+    study = run(
+        tmp_path,
+        space={"name": "automl_fakes:MlpSpace"},
+        task={"name": "automl_fakes:NoData"},
+        evaluators=[{"name": "automl_fakes:Partly"}],
+        budget={"trials": 30},
+    )
+    errors = {record.error for record in study.records if record.state == "failed"}
+    why = "the evaluators reported no cheap (unsupported: nothing to measure it on)"
+    assert errors == {f"the objective is not a finite number: {why}"}

@@ -129,11 +129,16 @@ def test_what_is_wrong_is_said_before_anything_runs(changes, words):
         recipe(**changes).cascade()
 
 
+NEEDED = {"listed": {"architectures": [{f"choice_{place}": "a" for place in range(6)}]}}
+"""Options without which a strategy cannot be made."""
+
+
 @pytest.mark.parametrize("name", registry().names("strategy"))
 def test_a_strategy_for_one_objective_is_refused_where_there_are_several(name):
     """The line names those that can do several, and no other."""
     component = registry().load("strategy", name)
-    found = recipe(strategy=name, objectives=["score:max", "size:min"])
+    chosen = {"name": name, **NEEDED.get(name, {})}
+    found = recipe(strategy=chosen, objectives=["score:max", "size:min"])
     if component.is_multi_objective:
         assert isinstance(found.strategy(found.cascade()), component)
         return

@@ -20,10 +20,11 @@ from automl.version import __version__
 COMMANDS: Mapping[str, str] = {
     "search": "Search for architectures.",
     "compare": "Compare strategies on one problem, over several seeds.",
+    "correlate": "Compare cheap scores with a metric: how well do they rank architectures?",
     "run": "Run a study file: one that is shipped, or your own.",
     "resume": "Continue a study, or extend it; or continue a comparison.",
     "studies": "List the studies in a store; a comparison is one line.",
-    "show": "Show a study: its state, budget and trials.",
+    "show": "Show a study: its state, budget and trials; or one of its trials.",
     "best": "Show the best architectures of a study.",
     "list": "List the installed components and broken plugins.",
     "describe": "Describe a component, its options and metrics.",

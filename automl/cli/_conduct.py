@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -134,15 +135,7 @@ def conduct(
     Raises:
         typer.Exit: always when the code is not 0: interrupted, not as expected, or nothing feasible found.
     """
-    stopper = Stopper()
-    go_on = command("resume", study.name, storage=storage)
-    trackers = () if quiet else (registry().load("tracker", "progress")(),)
-    try:
-        with saying_how_to_go_on(study.name, storage), stop_on_signals(stopper, go_on):
-            work(trackers, stopper)
-    except Interrupted:
-        stopper.request()
-    is_interrupted = stopper.is_requested() and study.state is StudyState.INTERRUPTED
+    is_interrupted = carried_out(study, work, storage=storage, quiet=quiet)
     verdicts = None if judge is None or is_interrupted else judge()
     if as_json:
         print_json({**study.summary_json(), **({} if verdicts is None else verdicts_json(verdicts))})
@@ -151,12 +144,30 @@ def conduct(
         if verdicts is not None:
             print_verdicts(verdicts)
     if is_interrupted:
-        print(f"interrupted; continue with: {go_on}", file=sys.stderr)
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        exit_interrupted(study, storage)
     if verdicts is not None:
         return exit_unless_held(verdicts)
     if not study.best:
         raise typer.Exit(ExitCode.NOTHING_FEASIBLE)
+
+
+def carried_out(study: Study, work: Work, *, storage: str, quiet: bool) -> bool:
+    """Do ``work`` on ``study`` under signals and a progress display, and say whether it was interrupted."""
+    stopper = Stopper()
+    go_on = command("resume", study.name, storage=storage)
+    trackers = () if quiet else (registry().load("tracker", "progress")(),)
+    try:
+        with saying_how_to_go_on(study.name, storage), stop_on_signals(stopper, go_on):
+            work(trackers, stopper)
+    except Interrupted:
+        stopper.request()
+    return stopper.is_requested() and study.state is StudyState.INTERRUPTED
+
+
+def exit_interrupted(study: Study, storage: str) -> NoReturn:
+    """Say how to go on, and raise `typer.Exit` with the code of an interrupt."""
+    print(f"interrupted; continue with: {command('resume', study.name, storage=storage)}", file=sys.stderr)
+    raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def show_information(*, as_json: bool, quiet: bool) -> None:

@@ -186,6 +186,8 @@ def put_setting(draft: Draft, text: str) -> None:
 def _parts(values: Mapping[str, Any]) -> dict[str, KeyPath]:
     """Return where the options of everything that ``--set`` may name are."""
     parts: dict[str, KeyPath] = {"study": (), "execution": ("execution",), "budget": ("budget",)}
+    if values.get("correlation") is not None:
+        parts["correlation"] = ("correlation",)
     for path, _, spec in _places(values):
         name, where = spec.get("label", spec["name"]), (*path, "options")
         if len(path) == 1:
@@ -209,6 +211,8 @@ def _places(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, Any]]:
         yield ("evaluators", place), "evaluator", spec
     for place, spec in enumerate(values["trackers"]):
         yield ("trackers", place), "tracker", spec
+    for place, spec in enumerate(dict(values.get("correlation") or {}).get("aggregates", ())):
+        yield ("correlation", "aggregates", place), "aggregator", spec
 
 
 def toml_value(text: str) -> Any:

@@ -34,7 +34,7 @@ def resume(
     no_mlflow: options.NoMlflow = False,
     debug: options.Debug = False,
 ) -> None:
-    """Continue a study, or extend it; or continue a comparison.
+    """Continue a study, or extend it; or continue a comparison or a correlation.
 
     With a larger budget a study goes on from where it ended.
     """
@@ -53,8 +53,18 @@ def resume(
         _refuse_changes(study, {"trials": trials, "time": time, **given})
         manner = Manner(storage=storage, durability=chosen, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
         return continue_comparison(study, manner, without_trackers=dropped)
-    options.refuse({"--jobs": jobs, "--out": out}, f"it is for comparisons, and {study} is a study")
     found = load_study(study, store=store)
+    if found.definition.correlation is not None:
+        from automl.cli._correlation import Manner as Reporting
+        from automl.cli._correlation import continue_correlation
+
+        options.refuse({"--jobs": jobs}, f"it is for comparisons, and {study} is a correlation")
+        options.refuse({"--time": time}, f"{study} is a correlation, whose sample is a number of trials")
+        _check_budget(found, trials, None)
+        changed = {name: value for name, value in given.items() if value is not None}
+        reporting = Reporting(storage=storage, durability=chosen, out=out, as_json=as_json, quiet=quiet)
+        return continue_correlation(found, reporting, trials=trials, execution=changed, without_trackers=dropped)
+    options.refuse({"--jobs": jobs, "--out": out}, f"it is for comparisons, and {study} is a study")
     _check_budget(found, trials, time)
     if is_spent(found, trials=trials, time=time):
         return _say_complete(found, storage, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,7 +41,7 @@ def run(
 ) -> None:
     """Run a study file: one that is shipped, or your own.
 
-    It may define a study, a comparison or an analysis. Without a name it lists the shipped ones.
+    It may define a study, a comparison, a correlation or an analysis. Without a name it lists the shipped ones.
     """
     if name is None:
         return _list_shipped()
@@ -72,6 +72,10 @@ def run(
         options.refuse({"--seed": seed}, "a comparison has several seeds; set their number in the file")
         manner = Manner(storage=storage, durability=chosen, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
         return _run_comparison(file, flags, manner, is_checked=is_checked)
+    if file.is_correlation:
+        options.refuse({"--jobs": jobs}, "it is for comparisons, and this file defines a correlation")
+        manner_of = {"storage": storage, "durability": chosen, "out": out, "as_json": as_json, "quiet": quiet}
+        return _run_correlation(file, flags, manner_of, is_checked=is_checked)
     options.refuse({"--jobs": jobs, "--out": out}, "it is for comparisons, and this file defines a study")
     if is_checked:
         from automl.cli._conduct import search_and_check
@@ -87,6 +91,15 @@ def _run_comparison(file: StudyFile, flags: Flags, manner: Manner, *, is_checked
 
     check = ComparisonCheck.of(file) if is_checked else None
     compare_and_report(file, flags, ComparisonFlags(), replace(manner, check=check))
+
+
+def _run_correlation(file: StudyFile, flags: Flags, manner: dict[str, Any], *, is_checked: bool) -> None:
+    from automl.cli._correlation import Manner, correlate_and_report
+    from automl.cli._correlation_draft import CorrelationFlags
+    from automl.cli._expect import Check
+
+    check = Check.of(file) if is_checked else None
+    correlate_and_report(file, flags, CorrelationFlags(), Manner(**manner, check=check))
 
 
 def _list_shipped() -> None:
@@ -108,4 +121,7 @@ def _parts(file: StudyFile) -> tuple[str, str, str]:
     if file.is_comparison:
         found = file.comparison
         return found.base.space.name, f"{len(found.labels)} compared", found.base.task.name
+    if file.is_correlation:
+        sampled = file.correlation
+        return sampled.space.name, "correlation", sampled.task.name
     return file.definition.space.name, file.definition.strategy.name, file.definition.task.name

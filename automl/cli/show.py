@@ -23,16 +23,22 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="show")
 def show(
     study: options.StudyName,
+    trial: Annotated[
+        int | None,
+        typer.Argument(min=0, metavar="[TRIAL]", help="Number of a trial, to show it alone.", show_default=False),
+    ] = None,
     last: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the last trials to show; 0 for all.")] = 20,
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show a study: its state, budget and trials."""
+    """Show a study: its state, budget and trials; or one of its trials."""
     from automl.api import load_study
     from automl.cli._output import console, print_json
 
     found = load_study(study, storage=storage)
+    if trial is not None:
+        return _show_trial(found, trial, as_json=as_json)
     if as_json:
         return print_json(found.to_json())
     out = console()
@@ -40,6 +46,22 @@ def show(
     out.print()
     records = found.records
     out.print(_trials_table(found, records[-last:] if last else records, len(records)))
+    return None
+
+
+def _show_trial(study: Study, number: int, *, as_json: bool) -> None:
+    from automl.cli._output import console, print_json
+    from automl.cli._trial import trial_tables
+    from automl.study import trial_json
+
+    record = study.trial_record(number)
+    if as_json:
+        return print_json(trial_json(record))
+    out = console()
+    for place, made in enumerate(trial_tables(study, record)):
+        if place:
+            out.print()
+        out.print(made)
     return None
 
 
@@ -60,12 +82,20 @@ def _study_table(study: Study) -> Table:
         ["objectives", ", ".join(map(str, study.goal.objectives))],
         ["constraints", ", ".join(map(str, study.goal.constraints)) or "none"],
         *([["hypervolume", volume]] if (volume := hypervolume_text(study)) else []),
+        *([["correlation", _correlation_text(study)]] if definition.correlation else []),
         ["seed", str(definition.seed)],
         ["time", seconds(record.elapsed)],
         ["created", moment(record.created)],
         ["store", study.store.display_url],
     ]
     return table(f"Study {study.name}", ["", ""], rows)
+
+
+def _correlation_text(study: Study) -> str:
+    correlation = study.definition.correlation
+    assert correlation is not None
+    whose = f" of study {correlation.study}" if correlation.study else ""
+    return f"scores with {correlation.metric}{whose}; `automl correlate --study {study.name}` reports it"
 
 
 def _spec(spec: ComponentSpec) -> str:
@@ -83,6 +113,7 @@ def _trials_table(study: Study, records: list[TrialRecord], total: int) -> Table
     for record in records:
         spent = None if record.finished is None else record.finished - record.started
         remark = record.error or ("" if record.duplicate_of is None else f"repeats trial {record.duplicate_of}")
+        unmeasured = f"not measured: {', '.join(record.remarks)}" if record.remarks else ""
         rows.append(
             [
                 str(record.number),
@@ -91,7 +122,7 @@ def _trials_table(study: Study, records: list[TrialRecord], total: int) -> Table
                 *([number(record.fidelity)] if has_fidelity else []),
                 seconds(spent),
                 str(record.note.get("operator", "")),
-                remark or ("known from another study" if record.is_cached else ""),
+                remark or unmeasured or ("known from another study" if record.is_cached else ""),
             ]
         )
     numeric = [*metrics, *(["fidelity"] if has_fidelity else []), "time"]

@@ -171,6 +171,8 @@ class ComparisonDefinition:
 
 def parse_comparison(values: Mapping[str, Any]) -> ComparisonDefinition:
     """Return the validated definition; raises `DefinitionError` with the path of the first mistake."""
+    if values.get("correlation") is not None:
+        raise DefinitionError("a file defines a comparison or a correlation, not both; remove one", ("correlation",))
     for key, instead in (("strategy", "[[comparison.strategies]]"), ("seed", "comparison.seeds")):
         if key in values:
             raise DefinitionError(f"`{key}`: a comparison has several; name them in `{instead}`", (key,))

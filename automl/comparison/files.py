@@ -48,14 +48,14 @@ def write_files(report: ComparisonReport, folder: Path) -> list[Path]:
     last = f"after {report.checkpoints[-1]:,} evaluations"
     contents = {
         f"{name}.json": (json.dumps(report_json(report), indent=2, allow_nan=False) + "\n").encode(),
-        f"{name}.csv": _csv(("strategy", "seed", "evaluation", "chosen", "reported"), _curve_rows(report)),
-        f"{name}-table.csv": _csv(("strategy", "evaluations", *_TABLE, "p_adjusted"), _table_rows(report)),
+        f"{name}.csv": csv_of(("strategy", "seed", "evaluation", "chosen", "reported"), _curve_rows(report)),
+        f"{name}-table.csv": csv_of(("strategy", "evaluations", *_TABLE, "p_adjusted"), _table_rows(report)),
         f"{name}.png": draw_curves(list(report.curves.values()), title=name, metric=report.metric, control=control),
         f"{name}-ranks.png": draw_ranks(list(report.ranks.values()), title=f"{name}, {last}", control=control),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(folder / file, content) for file, content in contents.items()]
+        return [write_whole(folder / file, content) for file, content in contents.items()]
     except OSError as error:
         raise UsageError(f"the report cannot be written to {folder}: {error.strerror}; name another --out") from None
 
@@ -76,7 +76,7 @@ def report_json(report: ComparisonReport) -> dict[str, Any]:
                 "target": None if reached is None else asdict(reached),
             }
         )
-    found: dict[str, Any] = _plain(
+    found: dict[str, Any] = plain(
         {
             "comparison": report.name,
             "is_complete": report.is_complete,
@@ -118,7 +118,8 @@ def _cell(value: float) -> str:
     return repr(value) if math.isfinite(value) else ""
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+def csv_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a file of comma-separated values with a head."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -126,16 +127,17 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return ``value`` as JSON has it: no tuples, and null for numbers that are not finite."""
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file as a whole or not at all, and return its path."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(content)

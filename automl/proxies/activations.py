@@ -35,6 +35,8 @@ _KNOWN: dict[Callable[..., Any], Activation] = {
     functional.relu: _RELU,
     torch.relu: _RELU,
     Tensor.relu: _RELU,
+    torch.relu_: _RELU,
+    Tensor.relu_: _RELU,
     functional.leaky_relu: Activation("leaky_relu", is_exact=True),
     functional.prelu: Activation("prelu", is_exact=True),
     torch.prelu: Activation("prelu", is_exact=True),

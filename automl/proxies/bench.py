@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from automl.proxies.batch import Batch
 from automl.proxies.networks import BnMode, Initialisation, initialise, private_copy, set_mode
-from automl.proxies.observer import Observer
+from automl.proxies.observer import Audience, Observer
 from automl.proxies.outputs import Criterion
 from automl.proxies.passes import Findings, Need, run_pass
 from automl.seeds import derive_seed
@@ -60,7 +60,7 @@ class Bench:
         self.method = ""
         """How the proxy that is being measured goes about it, where there are several ways; it may set this."""
         self._needs: frozenset[Need] = frozenset(needs)
-        self._observers = tuple(observers)
+        self._audience = Audience(tuple(observers))
         self._passes: list[tuple[frozenset[Need], Findings]] = []
 
     def fresh(
@@ -127,10 +127,14 @@ class Bench:
     def gradients_of(self, batch: Batch, network: nn.Module | None = None) -> dict[str, Tensor]:
         """Return the gradient of the loss on another batch, in a pass that nobody watches."""
         with self.seeded("pass"):
-            found = run_pass(network or self.fresh(), batch, self.criterion, frozenset({"gradients"}), (), self.check)
+            found = run_pass(network or self.fresh(), batch, self.criterion, frozenset({"gradients"}), Audience(()), self.check)
         if "gradients" in found.failures:
             raise found.failures["gradients"]
         return found.gradients
+
+    def failure_of(self, observer: Observer | None) -> Exception | None:
+        """Return what ``observer`` raised while it watched the shared pass, or ``None``."""
+        return self._audience.failure_of(observer)
 
     def seconds(self, needs: Iterable[Need]) -> float:
         """Return the seconds of those parts of the shared pass that ``needs`` names and that have run."""
@@ -140,8 +144,8 @@ class Bench:
         """Run the shared pass with all that was declared; or another, unwatched, for what nobody had declared."""
         is_first = not self._passes
         needs = self._needs | {need} if is_first else frozenset({need})
-        observers = self._observers if is_first else ()
+        audience = self._audience if is_first else Audience(())
         with self.seeded("pass"):
-            found = run_pass(self.fresh(), self.batch, self.criterion, needs, observers, self.check)
+            found = run_pass(self.fresh(), self.batch, self.criterion, needs, audience, self.check)
         self._passes.append((needs | {"forward"}, found))
         return found

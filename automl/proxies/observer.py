@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
+from automl.plugins import isolated
 from automl.proxies.activations import Activation
+from automl.proxies.batch import Batch
 
 
 class Observer:
@@ -17,6 +21,9 @@ class Observer:
     ...     def layer(self, name, module, output):
     ...         print(name, tuple(output.shape))
     """
+
+    def begin(self, batch: Batch) -> None:
+        """See the batch that is about to be sent through the network."""
 
     def listens_to(self, name: str, module: nn.Module) -> bool:
         """Say whether `layer` and `layer_gradient` are wanted for a module.
@@ -38,3 +45,42 @@ class Observer:
 def overrides(observer: Observer, method: str) -> bool:
     """Say whether ``observer`` has a ``method`` of its own."""
     return getattr(type(observer), method) is not getattr(Observer, method)
+
+
+class Audience:
+    """The observers of one pass. One that raises sees nothing more, and the others are none the worse for it.
+
+    >>> Audience([Observer()]).that("activation")
+    []
+    """
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+        self._failures: dict[int, Exception] = {}
+
+    def that(self, method: str) -> list[Observer]:
+        """Return those that have a ``method`` of their own."""
+        return [observer for observer in self._observers if overrides(observer, method)]
+
+    def listening_to(self, name: str, module: nn.Module) -> list[Observer]:
+        """Return those that want to see the outputs of a module."""
+        layered = [o for o in self._observers if overrides(o, "layer") or overrides(o, "layer_gradient")]
+        return [observer for observer in layered if self._ask(observer, "listens_to", name, module)]
+
+    def tell(self, observers: Sequence[Observer], method: str, *seen: object) -> None:
+        """Let each of ``observers`` that has not failed see something."""
+        for observer in observers:
+            self._ask(observer, method, *seen)
+
+    def failure_of(self, observer: Observer | None) -> Exception | None:
+        """Return what an observer raised, or ``None``."""
+        return self._failures.get(id(observer))
+
+    def _ask(self, observer: Observer, method: str, *seen: object) -> object:
+        if id(observer) in self._failures:
+            return None
+        answer = isolated(lambda: getattr(observer, method)(*seen))
+        if isinstance(answer, Exception):
+            self._failures[id(observer)] = answer
+            return None
+        return answer

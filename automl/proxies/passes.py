@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from automl.plugins import isolated
-from automl.proxies.activations import Activation, WatchedActivations
+from automl.proxies.activations import WatchedActivations
 from automl.proxies.batch import Batch
 from automl.proxies.measurement import Unmeasurable
 from automl.proxies.networks import trainable
-from automl.proxies.observer import Observer, overrides
+from automl.proxies.observer import Audience, Observer, overrides
 from automl.proxies.outputs import Criterion, logits_of
 
 R = TypeVar("R")
@@ -51,22 +51,23 @@ def run_pass(
     batch: Batch,
     criterion: Criterion,
     needs: frozenset[Need],
-    observers: Sequence[Observer],
+    audience: Audience,
     check: Callable[[], None],
 ) -> Findings:
     """Send ``batch`` through ``network`` once and differentiate once or twice, as ``needs`` says.
 
     What a part raises is found, not raised: `Unmeasurable` where gradients are needed and there are no targets, no
     trainable parameters or no loss that depends on any, or where a Jacobian is and the inputs are neither numbers nor
-    embedded; or whatever the network raises.
+    embedded; or whatever the network raises. The network sees copies of the inputs, so that it may overwrite them.
     """
     found = Findings()
+    audience.tell(audience.that("begin"), "begin", batch)
     with ExitStack() as cleanup:
-        gradient_hooks = cleanup.enter_context(watched(network, observers, with_gradients="gradients" in needs))
-        points = Points.of(network, batch, found) if "jacobian" in needs else Points(batch)
+        gradient_hooks = cleanup.enter_context(watched(network, audience, with_gradients="gradients" in needs))
+        points = Points.of(network, batch, found) if "jacobian" in needs else Points(batch.mapped(Tensor.clone))
         cleanup.callback(points.close)
         with torch.set_grad_enabled(bool(needs - {"forward"})):
-            logits = _timed(found, "forward", lambda: _forward(network, points.batch, observers))
+            logits = _timed(found, "forward", lambda: _forward(network, points.batch, audience))
         if logits is None:
             found.failures |= dict.fromkeys(needs, found.failures["forward"])
             return found
@@ -84,26 +85,22 @@ def run_pass(
 
 
 @contextmanager
-def watched(
-    network: nn.Module, observers: Sequence[Observer], *, with_gradients: bool
-) -> Iterator[list[RemovableHandle]]:
-    """Let ``observers`` see the layers of ``network`` inside the context; yields the hooks on gradients, which grow."""
+def watched(network: nn.Module, audience: Audience, *, with_gradients: bool) -> Iterator[list[RemovableHandle]]:
+    """Let the audience see the layers of ``network`` inside the context; yields the hooks on gradients, which grow."""
     hooks: list[RemovableHandle] = []
     on_gradients: list[RemovableHandle] = []
 
     def seen(name: str, listening: list[Observer], module: nn.Module, inputs: object, outputs: object) -> None:
         output = logits_of(outputs)
-        for observer in listening:
-            if overrides(observer, "layer"):
-                observer.layer(name, module, output)
+        audience.tell([observer for observer in listening if overrides(observer, "layer")], "layer", name, module, output)
         waiting = [observer for observer in listening if overrides(observer, "layer_gradient")]
         if with_gradients and waiting and output.requires_grad:
-            on_gradients.append(_on_gradient(output, partial(_hand_on, waiting, name, module, output.detach())))
+            told = partial(audience.tell, waiting, "layer_gradient", name, module, output.detach())
+            on_gradients.append(_on_gradient(output, told))
 
     try:
         for name, module in network.named_modules():
-            listening = [observer for observer in observers if observer.listens_to(name, module)]
-            if any(overrides(observer, m) for observer in listening for m in ("layer", "layer_gradient")):
+            if listening := audience.listening_to(name, module):
                 hooks.append(module.register_forward_hook(partial(seen, name, listening)))
         yield on_gradients
     finally:
@@ -145,8 +142,8 @@ class Points:
     def _leaf(self, tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
             return tensor
-        self.tensors.append(tensor.detach().clone().requires_grad_())
-        return self.tensors[-1]
+        self.tensors.append(tensor.detach().requires_grad_())
+        return self.tensors[-1].clone()
 
     def _embedded(self, module: nn.Module, inputs: object, output: Tensor) -> Tensor | None:
         """Take an embedding of the examples; one of positions, which all examples share, is no point."""
@@ -162,14 +159,8 @@ def flat(gradients: Sequence[Tensor | None], points: Sequence[Tensor]) -> Tensor
     return torch.cat([row.flatten(1) if row.ndim > 1 else row[:, None] for row in rows], dim=1)
 
 
-def _forward(network: nn.Module, batch: Batch, observers: Sequence[Observer]) -> Tensor:
-    listening = [observer for observer in observers if overrides(observer, "activation")]
-
-    def activated(activation: Activation, before: Tensor) -> None:
-        for observer in listening:
-            observer.activation(activation, before)
-
-    with WatchedActivations(activated):
+def _forward(network: nn.Module, batch: Batch, audience: Audience) -> Tensor:
+    with WatchedActivations(partial(audience.tell, audience.that("activation"), "activation")):
         return logits_of(network(*batch.args, **batch.kwargs))
 
 
@@ -211,8 +202,3 @@ def _jacobian(logits: Tensor, points: list[Tensor]) -> Tensor:
     if not points or not logits.requires_grad:
         raise Unmeasurable("unsupported", "the outputs depend on no input that one can differentiate by")
     return flat(torch.autograd.grad(logits.sum(), points, allow_unused=True), points)
-
-
-def _hand_on(observers: Sequence[Observer], name: str, module: nn.Module, output: Tensor, gradient: Tensor) -> None:
-    for observer in observers:
-        observer.layer_gradient(name, module, output, gradient)

@@ -88,6 +88,7 @@ def _measured(bench: Bench, proxy: Proxy, observer: Observer | None, guard: _Gua
     found = isolated(lambda: proxy.measure(bench, observer))
     seconds = time.perf_counter() - began + bench.seconds(proxy.needs | {"forward"} if proxy.needs else ())
     guard.pass_on(found)
+    found = bench.failure_of(observer) or found
     if isinstance(found, Exception):
         reason = " ".join(f"{type(found).__name__}: {found}".split())
         failure = found if isinstance(found, Unmeasurable) else Unmeasurable("error", reason[:300])

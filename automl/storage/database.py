@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 Durability = Literal["full", "normal"]
-HEAD = "0002"
+HEAD = "0003"
 VERSION_TABLE = "automl_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 

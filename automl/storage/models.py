@@ -66,7 +66,11 @@ class LeaseModel(Base):
 
 
 class TrialModel(Base):
-    """A trial. ``revision`` grows with every change in a study, so that mirrors can ask for what is new."""
+    """A trial. ``revision`` grows with every change in a study, so that mirrors can ask for what is new.
+
+    ``remarks`` says of metrics why they were not measured, ``thresholds`` what the trial had to reach
+    (`automl.generation`).
+    """
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -97,6 +101,8 @@ class TrialModel(Base):
     is_cached: Mapped[bool] = mapped_column(Boolean)
     started: Mapped[float] = mapped_column(Float)
     finished: Mapped[float | None] = mapped_column(Float)
+    remarks: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    thresholds: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
 
 
 class ReportModel(Base):

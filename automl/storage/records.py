@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from automl.architecture import Architecture
+from automl.generation import Thresholds
 from automl.objectives import Goal
 from automl.trial import Trial, TrialState
 
@@ -70,6 +71,7 @@ class Answer:
     metrics: Mapping[str, float]
     error: str | None
     error_kind: str | None
+    remarks: Mapping[str, str]
     is_own: bool
 
 
@@ -96,6 +98,8 @@ class TrialRecord:
     is_cached: bool
     started: float
     finished: float | None
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=dict)
 
     def trial(self, goal: Goal) -> Trial:
         """Return the trial as strategies and trackers see it under ``goal``."""
@@ -112,6 +116,7 @@ class TrialRecord:
             is_cached=self.is_cached,
             note=self.note,
             error=self.error,
+            remarks=self.remarks,
         )
 
 

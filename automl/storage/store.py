@@ -28,7 +28,7 @@ _STUDIES = cast(Table, StudyModel.__table__)
 _LEASES = cast(Table, LeaseModel.__table__)
 _TRIALS = cast(Table, TrialModel.__table__)
 _REPORTS = cast(Table, ReportModel.__table__)
-_ANSWERED = ("number", "duplicate_of", "state", "metrics", "error", "error_kind")
+_ANSWERED = ("number", "duplicate_of", "state", "metrics", "error", "error_kind", "remarks")
 _TRIAL_COLUMNS = [column for column in _TRIALS.c if column.name not in ("id", "study_id")]
 
 

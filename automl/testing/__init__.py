@@ -25,6 +25,7 @@ except ImportError:
 if TYPE_CHECKING:
     from automl.testing.evaluators import EvaluatorSuite
     from automl.testing.executors import ExecutorSuite
+    from automl.testing.proxies import AggregatorSuite, ProxySuite
     from automl.testing.spaces import SpaceSuite
     from automl.testing.storages import StorageSuite
     from automl.testing.strategies import StrategySuite
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from automl.testing.trackers import TrackerSuite
 
 __all__ = [
+    "AggregatorSuite",
     "EvaluatorSuite",
     "ExecutorSuite",
+    "ProxySuite",
     "SpaceSuite",
     "StorageSuite",
     "StrategySuite",
@@ -42,8 +45,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AggregatorSuite": "proxies",
     "EvaluatorSuite": "evaluators",
     "ExecutorSuite": "executors",
+    "ProxySuite": "proxies",
     "SpaceSuite": "spaces",
     "StorageSuite": "storages",
     "StrategySuite": "strategies",
@@ -51,7 +56,7 @@ _HOMES = {
     "TrackerSuite": "trackers",
 }
 
-pytest.register_assert_rewrite(*(f"automl.testing.{home}" for home in (*_HOMES.values(), "randomness")))
+pytest.register_assert_rewrite(*(f"automl.testing.{home}" for home in {*_HOMES.values(), "randomness"}))
 
 
 def __getattr__(name: str) -> Any:

@@ -60,13 +60,19 @@ class EvaluatorSuite:
             assert metric.direction in ("max", "min")
 
     def test_it_reports_what_it_declares(self) -> None:
-        """Finite numbers, at least those it declares, for every candidate."""
+        """For every candidate a finite number, or a remark on why there is none; at least one is a number."""
         evaluator = self.make()
+        declared = [metric.name for metric in evaluator.metrics(self.task().seal())]
         for candidate in self.drawn():
-            found = evaluator.evaluate(candidate, self.context())
-            for metric in evaluator.metrics(self.task().seal()):
-                assert math.isfinite(float(found[metric.name])), f"{metric.name} = {found[metric.name]}"
+            remarks: dict[str, str] = {}
+            found = evaluator.evaluate(candidate, self.context(remark=remarks.__setitem__))
+            for name in declared:
+                assert name in found or name in remarks, f"{name} is neither reported nor remarked upon"
+            assert not declared or set(declared) & set(found), f"nothing that it declares was measured: {remarks}"
+            for name, value in found.items():
+                assert name not in declared or math.isfinite(float(value)), f"{name} = {value}"
             assert not any(isinstance(value, bool) for value in found.values())
+            assert all(text.strip() and "\n" not in text for text in remarks.values()), remarks
 
     def test_the_seed_decides(self) -> None:
         """A fresh instance in a disturbed process finds the same, clock readings apart, whatever ran before."""

@@ -35,6 +35,7 @@ _TRIAL = TrialRecord(
     is_cached=False,
     started=1_700_000_000.25,
     finished=None,
+    thresholds={"zero_cost": {"bound": 0.1 + 0.2, "among": 20}},
 )
 
 
@@ -95,14 +96,19 @@ class StorageSuite:
         reader = connect()
         assert reader.trials(lease.study_id) == [_TRIAL]
         metrics = {"accuracy": 0.1 + 0.2, "params": 2.0**53, "worst": math.inf, "best": -math.inf}
-        _finish(store, lease, 0, metrics=metrics, error="naïve\nlines", error_kind="raised", told_order=0)
+        remarks = {"naswot": "unsupported: the network has no “ReLU”"}
+        values: dict[str, Any] = {
+            "metrics": metrics,
+            "remarks": remarks,
+            "error": "naïve\nlines",
+            "error_kind": "raised",
+        }
+        _finish(store, lease, 0, **values, told_order=0)
         (found,) = reader.trials(lease.study_id)
         assert found == replace(
             _TRIAL,
             state="completed",
-            metrics=metrics,
-            error="naïve\nlines",
-            error_kind="raised",
+            **values,
             told_order=0,
             revision=1,
         )

@@ -35,6 +35,7 @@ def register_strategies(register: Register) -> None:
     register("nsga2", f"{home}.nsga2:Nsga2", summary="Genetic algorithm for several objectives (Optuna).")
     register("nsga3", f"{home}.nsga3:Nsga3", summary="Genetic algorithm for many objectives (Optuna).")
     register("qmc", f"{home}.qmc:QuasiMonteCarlo", summary="Low-discrepancy sequence (Optuna).")
+    register("listed", f"{home}.listed:Listed", summary="Given architectures, in order.")
 
 
 @hookimpl
@@ -54,6 +55,7 @@ def register_evaluators(register: Register) -> None:
         f"{home}.nas_bench_101:NasBench101Table",
         summary="Look a cell up in the table of NAS-Bench-101.",
     )
+    register("lga", f"{home}.lga:Lga", summary="Alignment of the tangent kernel with the labels (Mok et al. 2022).")
     register("zero_cost", f"{home}.zero_cost:ZeroCost", summary="Score the network untrained, by any of the proxies.")
     register("surrogate", f"{home}.surrogate:Surrogate", summary="A model of a benchmark table, for the whole space.")
 
@@ -62,12 +64,37 @@ def register_evaluators(register: Register) -> None:
 def register_proxies(register: Register) -> None:
     """Register the bundled proxies."""
     home = "automl_plugins.proxies"
+    register("params", f"{home}.params:Params", summary="Trainable parameters that the outputs depend on.")
+    register("flops", f"{home}.flops:Flops", summary="Multiply-accumulates of one example.")
+    register("l2_norm", f"{home}.l2_norm:L2Norm", summary="Sum of the layers' weight norms.")
     register("grad_norm", f"{home}.grad_norm:GradNorm", summary="Sum of the layers' gradient norms.")
+    register("snip", f"{home}.snip:Snip", summary="Sum of |weight x gradient| (Lee et al. 2019).")
+    register("plain", f"{home}.plain:Plain", summary="Sum of weight x gradient, signed.")
+    register("grasp", f"{home}.grasp:Grasp", summary="Weights times Hessian times gradient (Wang et al. 2020).")
+    register("fisher", f"{home}.fisher:Fisher", summary="Fisher information of the channels (Turner et al. 2020).")
+    register("synflow", f"{home}.synflow:Synflow", summary="Logarithm of the synaptic flow (Tanaka et al. 2020).")
+    register("synflow_bn", f"{home}.synflow_bn:SynflowBn", summary="Synaptic flow with normalisation in place.")
+    register("jacob_cov", f"{home}.jacob_cov:JacobCov", summary="How little input Jacobians correlate.")
+    register("naswot", f"{home}.naswot:Naswot", summary="Log-determinant of the kernel of activation patterns.")
+    register("linear_regions", f"{home}.linear_regions:LinearRegions", summary="Distinct activation patterns.")
+    register("epe_nas", f"{home}.epe_nas:EpeNas", summary="Correlation of input Jacobians within classes.")
+    register("meco", f"{home}.meco:Meco", summary="Least eigenvalues of the correlations of feature maps.")
+    register("swap", f"{home}.swap:Swap", summary="Distinct patterns of units over the batch.")
+    register("zen", f"{home}.zen:Zen", summary="Change of the features under noise, normalisation undone.")
+    register("zico", f"{home}.zico:Zico", summary="Gradient size over gradient deviation, by layer.")
+    register("grad_sign", f"{home}.grad_sign:GradSign", summary="Agreement of the examples on gradient signs.")
+    register("knas", f"{home}.knas:Knas", summary="Mean of the Gram matrix of the examples' gradients.")
+    register("te_nas", f"{home}.te_nas:TeNas", summary="Condition of the tangent kernel, and linear regions.")
+    register("az_nas", f"{home}.az_nas:AzNas", summary="Expressivity, progressivity, trainability, complexity.")
 
 
 @hookimpl
 def register_aggregators(register: Register) -> None:
     """Register the bundled aggregators."""
+    home = "automl_plugins.aggregators"
+    register("rank_sum", f"{home}.rank_sum:RankSum", summary="Sum of ranks (TE-NAS).")
+    register("log_rank", f"{home}.log_rank:LogRank", summary="Sum of the logarithms of ranks.")
+    register("az_nas", f"{home}.az_nas:AzNas", summary="Sum of the logarithms of the ranks in the metrics of AZ-NAS.")
 
 
 @hookimpl

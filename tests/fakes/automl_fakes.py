@@ -124,6 +124,20 @@ class Landscape(Evaluator):
         return {"score": number % 100_003 / 100_003, "size": float(len(candidate.architecture))}
 
 
+class Partly(Evaluator):
+    """A cheap score that cannot be measured for one key in five, and a size that always can."""
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return Metric("cheap", "max"), Metric("width", "min")
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        number = int(candidate.key[8:16], 16)
+        if number % 5 == 0:
+            context.remark("cheap", "unsupported: nothing\n  to measure it on")
+            return {"width": float(len(candidate.architecture))}
+        return {"cheap": float(number % 50), "width": float(len(candidate.architecture))}
+
+
 class Seeded(Evaluator):
     """A noisy score that depends on the evaluation seed."""
 

@@ -70,7 +70,7 @@ def test_a_store_of_version_0001_keeps_its_studies_and_trials(tmp_path: Path) ->
     study = store.study("old")
     assert (study.definition, study.ask_seconds, study.comparison_id, study.elapsed) == ({"seed": 3}, 0.0, None, 4.5)
     (trial,) = store.trials(study.id)
-    assert trial.metrics == {"score": 0.5}
+    assert (trial.metrics, trial.remarks, trial.thresholds) == ({"score": 0.5}, {}, {})
     store.comparisons.create("c", {}, [new("c.0")])
     assert [record.name for record in store.studies()] == ["old", "c.0"]
     (backup,) = tmp_path.glob("automl.db.backup-0001-*")

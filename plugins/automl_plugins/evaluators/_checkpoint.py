@@ -15,7 +15,6 @@ import torch
 from automl import Candidate, Context, digest_of
 from automl_plugins.evaluators._training import Run, TrainOptions
 
-_FILE = "train.pt"
 _LOG = logging.getLogger("automl")
 _UNSEEN_BY_RESULTS = {"reject", "evaluate_every"}
 
@@ -28,18 +27,20 @@ class Checkpoint:
     fingerprint: str
 
     @classmethod
-    def of(cls, candidate: Candidate, options: TrainOptions, context: Context) -> Checkpoint | None:
-        """Return the checkpoint of an evaluation, or ``None`` when nothing is to be kept."""
+    def of(
+        cls, candidate: Candidate, options: TrainOptions, context: Context, name: str = "train"
+    ) -> Checkpoint | None:
+        """Return the checkpoint of an evaluation by the evaluator ``name``, or ``None`` when nothing is to be kept."""
         if context.checkpoint is None:
             return None
         shared = options.model_dump_json(exclude=_UNSEEN_BY_RESULTS)
         parts = (shared, str(candidate.architecture), context.task.digest(), str(context.seed))
-        return cls(context.checkpoint / _FILE, digest_of(*parts))
+        return cls(context.checkpoint / f"{name}.pt", digest_of(*parts))
 
     def save(self, run: Run) -> None:
         """Replace the checkpoint at once: a crash leaves the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f"{_FILE}.{os.getpid()}.tmp")
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         state = {
             "fingerprint": self.fingerprint,
             "network": run.network.state_dict(),

@@ -7,19 +7,27 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automl import Context, EvaluatorOptions, Split, derive_seed
+from automl import ConfigurationError, Context, EvaluatorOptions, Split, SplitName, Task, derive_seed
 from automl_plugins.evaluators._augment import light_augmentation
 
 _RATES = {"sgd": 0.1, "adamw": 1e-2}
 _DECAYS = {"sgd": 5e-4, "adamw": 1e-2}
 _LEAST_STEPS = 8
 _VALIDATION_BATCH = 256
+
+
+@runtime_checkable
+class _Movable(Protocol):
+    """A split that can be put on a device as a whole."""
+
+    def to(self, device: torch.device) -> Split:
+        """Return the split on ``device``."""
 
 
 class TrainingDiverged(FloatingPointError):
@@ -160,6 +168,40 @@ class Run:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         scaler = torch.amp.GradScaler(settings.device.type, enabled=settings.precision is torch.float16)
         return cls(network, _optimizer(network, settings), scaler)
+
+
+class Splits:
+    """The splits of a task, moved to a device once if they can be; they stay there for the next candidate."""
+
+    def __init__(self) -> None:
+        self._moved: dict[tuple[str, SplitName], tuple[Task, Split]] = {}
+
+    def of(self, task: Task, name: SplitName, device: torch.device) -> Split:
+        """Return a split on ``device``."""
+        split = task.split(name)
+        if device.type == "cpu" or not isinstance(split, _Movable):
+            return split
+        owner, moved = self._moved.get((str(device), name), (None, split))
+        if owner is not task:
+            moved = split.to(device)
+            self._moved[str(device), name] = (task, moved)
+        return moved
+
+
+def epochs_wanted(epochs: int, context: Context, evaluator: str) -> int:
+    """Return the number of epochs, of ``epochs`` at most, that the context's fidelity asks for.
+
+    Raises:
+        ConfigurationError: the fidelity is beyond ``epochs``.
+    """
+    if context.fidelity is None:
+        return epochs
+    if not 0 < context.fidelity <= epochs:
+        raise ConfigurationError(
+            f"`fidelity` must be above 0 and at most `{evaluator}.epochs` = {epochs}, "
+            f"but got {context.fidelity:g}; change one of the two"
+        )
+    return max(1, round(context.fidelity))
 
 
 def train_epoch(run: Run, split: Split, settings: Settings, context: Context) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import nn
 
-from automl import Candidate, ConfigurationError, Context, Evaluator, Metric, Split, SplitName, Task
+from automl import Candidate, Context, Evaluator, Metric, Task
 from automl_plugins.evaluators._checkpoint import Checkpoint
-from automl_plugins.evaluators._training import Run, Settings, TrainOptions, train_epoch, validate
+from automl_plugins.evaluators._training import (
+    Run,
+    Settings,
+    Splits,
+    TrainOptions,
+    epochs_wanted,
+    train_epoch,
+    validate,
+)
 
 _SAVE_EVERY_SECONDS = 60.0
 
@@ -26,14 +34,6 @@ _ALWAYS = (
     Metric("train_loss", "min", doc="Mean loss over the last epoch of training."),
     Metric("train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True),
 )
-
-
-@runtime_checkable
-class _Movable(Protocol):
-    """A split that can be put on a device as a whole."""
-
-    def to(self, device: torch.device) -> Split:
-        """Return the split on ``device``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Train(Evaluator):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        self._moved: dict[tuple[str, SplitName], tuple[Task, Split]] = {}
+        self._splits = Splits()
 
     def metrics(self, task: Task) -> tuple[Metric, ...]:
         own = _CLASSIFICATION if task.task_kind == "classification" else _REGRESSION
@@ -77,10 +77,10 @@ class Train(Evaluator):
             TrainingDiverged: a loss became infinite or not a number.
             ConfigurationError: the fidelity is beyond ``epochs``.
         """
-        epochs = self._epochs(context)
+        epochs = epochs_wanted(self.options.epochs, context, "train")
         device = torch.device(context.device)
-        train = self._split(context.task, "train", device)
-        validation = self._split(context.task, "validation", device)
+        train = self._splits.of(context.task, "train", device)
+        validation = self._splits.of(context.task, "validation", device)
         settings = Settings.of(self.options, context, len(train))
         run = Run.start(candidate.build(context.task, context.seed), settings)
         checkpoint = Checkpoint.of(candidate, self.options, context)
@@ -103,25 +103,3 @@ class Train(Evaluator):
         run.network.eval()
         reached = {**found, "train_loss": run.train_loss, "train_time": run.seconds}
         return Fitted(run.network, {metric.name: reached[metric.name] for metric in self.metrics(context.task)})
-
-    def _epochs(self, context: Context) -> int:
-        """Return the number of epochs that the context's fidelity asks for."""
-        if context.fidelity is None:
-            return int(self.options.epochs)
-        if not 0 < context.fidelity <= self.options.epochs:
-            raise ConfigurationError(
-                f"`fidelity` must be above 0 and at most `train.epochs` = {self.options.epochs}, "
-                f"but got {context.fidelity:g}; change one of the two"
-            )
-        return max(1, round(context.fidelity))
-
-    def _split(self, task: Task, name: SplitName, device: torch.device) -> Split:
-        """Return a split, moved to ``device`` once if it can be; it stays there for the next candidate."""
-        split = task.split(name)
-        if device.type == "cpu" or not isinstance(split, _Movable):
-            return split
-        owner, moved = self._moved.get((str(device), name), (None, split))
-        if owner is not task:
-            moved = split.to(device)
-            self._moved[str(device), name] = (task, moved)
-        return moved

@@ -227,3 +227,21 @@ def test_a_candidate_that_ends_its_worker_with_code_0_fails_and_the_study_goes_o
     kinds = {(record.state, record.error_kind) for record in study.records}
     assert kinds == {("completed", None), ("failed", "exited")}
     assert study.state == "completed"
+
+
+def test_remarks_come_back_from_the_worker(tmp_path):
+    definition = parse_definition(
+        {
+            "name": "study",
+            "space": "automl_fakes:MlpSpace",
+            "task": "automl_fakes:NoData",
+            "strategy": "random_search",
+            "evaluators": [{"name": "automl_fakes:Partly"}, {"name": "automl_fakes:Landscape"}],
+            "budget": {"trials": 10},
+            "execution": {"executor": "process_pool"},
+            "trackers": [],
+        }
+    )
+    trials = start(definition, storage=str(tmp_path / "automl.db")).trials
+    assert all(("cheap" in trial.metrics) != ("cheap" in trial.remarks) for trial in trials)
+    assert any(trial.remarks == {"cheap": "unsupported: nothing to measure it on"} for trial in trials)

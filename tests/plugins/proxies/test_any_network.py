@@ -7,12 +7,12 @@ import math
 import pytest
 import torch
 import zoo
-from automl_plugins.evaluators.zero_cost import score
 from numpy.random import default_rng
 
 from automl import make_component
 from automl.plugins import registry
 from automl.testing.randomness import untouched_randomness
+from automl_plugins.evaluators.zero_cost import score
 
 PROXIES = registry().names("proxy")
 SPACES = registry().names("space")

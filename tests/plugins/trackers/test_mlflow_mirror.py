@@ -182,3 +182,10 @@ def test_password_of_a_database_is_not_shown() -> None:
 def test_password_of_a_server_is_not_shown() -> None:
     place = places.place_of("/data/a.db", "https://me:secret@host:5000/mlflow")
     assert place.display_uri == "https://host:5000/mlflow"
+
+
+def test_remarks_are_a_tag() -> None:
+    remarks = {"naswot": "unsupported: no ReLU", "zen": "not_finite: overflow"}
+    tags = content.trial_tags(record(0, remarks=remarks))
+    assert tags["automl.remarks"] == "naswot: unsupported: no ReLU\nzen: not_finite: overflow"
+    assert "automl.remarks" not in content.trial_tags(record(1))

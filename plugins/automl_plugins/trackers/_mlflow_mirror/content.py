@@ -8,7 +8,7 @@
 | rejected, pruned | KILLED | stopped on purpose before its evaluation was over |
 
 The tag ``automl.trial_state`` holds the exact state. Of numbers, MLflow's charts show only finite ones; the others are
-named in the tag ``automl.not_finite``.
+named in the tag ``automl.not_finite``, and why others were not measured is in ``automl.remarks``.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def trial_tags(row: TrialRecord) -> dict[str, str]:
     """Return the tags that change in the life of a trial; the revision says that all before it is written."""
     odd = {name: value for name, value in row.metrics.items() if not math.isfinite(value)}
     details = f"```\n{(row.details or '')[-_TAG_LENGTH + 100 :]}\n```" if row.details else ""
+    remarks = "\n".join(f"{name}: {text}" for name, text in row.remarks.items())
     optional = {
         "automl.fidelity": row.fidelity,
         "automl.duplicate_of": row.duplicate_of,
@@ -131,6 +132,7 @@ def trial_tags(row: TrialRecord) -> dict[str, str]:
         "automl.note": json.dumps(dict(row.note), default=str) if row.note else None,
         "automl.error": row.error,
         "automl.error_kind": row.error_kind,
+        "automl.remarks": remarks or None,
         "automl.not_finite": ", ".join(f"{name}={value}" for name, value in odd.items()) or None,
         "mlflow.note.content": details or None,
     }

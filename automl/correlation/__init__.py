@@ -1,0 +1,1 @@
+"""Correlations: how well cheap scores rank architectures, against a metric that is dear."""

@@ -1,0 +1,163 @@
+"""Rank agreement of our proxies with the published scores of NAS-Bench-201 (NAS-Bench-Suite-Zero), on CIFAR-10.
+
+    python benchmarks/proxy_agreement.py --networks 200
+
+Weights are drawn again and the batch is another one, so that ranks can agree and values cannot: the figure is
+Spearman's rank correlation, over random networks, between our value and the published one. Where a published code does
+something else than its formula says, our option that does likewise is a row of its own, as ``fisher (broadcast)``.
+Needs ``nasbench201`` and ``cifar10`` in ``AUTOML_DATA_DIR``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from _outcome import report
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from automl import Batch, ComponentSpec, Criterion, SplitName, Task, measure
+from automl.plugins import registry
+from automl_plugins.evaluators.zero_cost import make_proxies
+from automl_spaces.nas_bench_201 import Cell, NasBench201, NasBench201Options
+
+PUBLISHED = {
+    "params": "params",
+    "flops": "flops",
+    "l2_norm": "l2_norm",
+    "grad_norm": "grad_norm",
+    "snip": "snip",
+    "plain": "plain",
+    "grasp": "grasp",
+    "fisher": "fisher",
+    "synflow": "synflow",
+    "jacob_cov": "jacov",
+    "naswot": "nwot",
+    "epe_nas": "epe_nas",
+    "zen": "zen",
+}
+"""Published column of each of our proxies; those that are not installed are left out."""
+VARIANTS = {
+    "fisher (broadcast)": ("fisher", {"broadcast": True}, "fisher"),
+}
+TARGETS = {
+    **dict.fromkeys(("synflow", "snip", "grad_norm", "l2_norm", "params", "flops"), (">=", 0.95)),
+    **dict.fromkeys(("naswot", "fisher (broadcast)"), (">=", 0.85)),
+}
+MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+Init = Callable[[nn.Module], None]
+
+
+class Cifar(Task):
+    """The shape of CIFAR-10; the images come from a file."""
+
+    input_shape = (3, 32, 32)
+    output_size = 10
+
+    def load(self, split: SplitName) -> object:  # type: ignore[override]
+        """Hold no data."""
+        raise NotImplementedError
+
+    def digest(self) -> str:
+        """Return a constant."""
+        return "cifar10"
+
+
+def main() -> None:
+    """Measure, compare and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--networks", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--init", choices=("default", "kaiming_fan_in", "kaiming_fan_out"), default="default")
+    parser.add_argument("--proxies", nargs="*", default=list(PUBLISHED), help="names to compare; all by default")
+    parser.add_argument("--save", type=Path, help="write the values here, as .npz")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = Path(os.environ["AUTOML_DATA_DIR"])
+    installed = set(registry().names("proxy")) & set(given.proxies)
+    rows = {name: (name, {}, column) for name, column in PUBLISHED.items() if name in installed}
+    rows |= {name: row for name, row in VARIANTS.items() if row[0] in installed}
+    cells, published = drawn(folder, given.networks, given.seed)
+    began = time.perf_counter()
+    found = [
+        values(cell, batch_of(folder, given.batch, given.seed + i), rows, given.seed + i, given.init)
+        for i, cell in enumerate(track(cells, "networks"))
+    ]
+    table = {name: np.array([one[name] for one in found]) for name in rows}
+    if given.save:
+        np.savez(given.save, **{**table, **{f"published_{name}": column for name, column in published.items()}})
+    figures = {name: agreement(table[name], published[rows[name][2]]) for name in rows}
+    figures["seconds per network"] = (time.perf_counter() - began) / len(cells)
+    report("proxy_agreement", figures, {name: target for name, target in TARGETS.items() if name in figures})
+
+
+def drawn(folder: Path, count: int, seed: int) -> tuple[list[Cell], dict[str, NDArray[np.float64]]]:
+    """Return random cells of the published table, and its columns for them."""
+    with np.load(folder / "nasbench201" / "zero_cost_9445.npz", allow_pickle=False) as archive:
+        index, names, scores = archive["index"], archive["proxies"], archive["scores_cifar10"]
+    with np.load(folder / "nasbench201" / "nasbench201.npz", allow_pickle=False) as archive:
+        operations, op_names = archive["ops"], archive["op_names"]
+    chosen = np.random.default_rng(seed).choice(len(index), count, replace=False)
+    cells = [Cell(tuple(str(op_names[i]) for i in operations[index[row]])) for row in chosen]
+    return cells, {str(name): scores[chosen, i].astype(float) for i, name in enumerate(names)}
+
+
+def batch_of(folder: Path, size: int, seed: int, _cache: dict[str, tuple[Tensor, Tensor]] = {}) -> Batch:  # noqa: B006
+    """Return a random batch of CIFAR-10, normalised."""
+    if not _cache:
+        with np.load(folder / "cifar10" / "cifar10_5k1k.npz", allow_pickle=False) as archive:
+            images = torch.from_numpy(archive["train_images"]).permute(0, 3, 1, 2).float() / 255
+            labels = torch.from_numpy(archive["train_labels"]).long()
+        mean, deviation = torch.tensor(MEAN)[:, None, None], torch.tensor(DEVIATION)[:, None, None]
+        _cache["train"] = ((images - mean) / deviation, labels)
+    images, labels = _cache["train"]
+    chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:size]
+    return Batch((images[chosen],), {}, labels[chosen])
+
+
+def values(cell: Cell, batch: Batch, rows: dict[str, tuple[str, dict[str, bool], str]], seed: int, init: str) -> dict[str, float]:
+    """Return the value of every row for one network; NaN where there is none."""
+    space = NasBench201(NasBench201Options(channels=16, cells_per_stage=5))
+    torch.manual_seed(seed)
+    network = space.build(cell, Cifar())
+    initialise(network, init)
+    found: dict[str, float] = {}
+    plain = {name: row for name, row in rows.items() if not row[1]}
+    for group in ([plain] if plain else []) + [{name: row} for name, row in rows.items() if row[1]]:
+        specs = [ComponentSpec(name=row[0], options=row[1]) for row in group.values()]
+        made = make_proxies(specs)
+        measured = measure(network, batch, Criterion.of("classification"), made, seed=seed)
+        for name, row in group.items():
+            reading = measured[row[0]].readings[made[row[0]].declared[0].name]
+            found[name] = reading if isinstance(reading, float) else float("nan")
+    return found
+
+
+def initialise(network: nn.Module, how: str) -> None:
+    """Draw convolutions and linear layers by Kaiming's normal law, or leave PyTorch's default."""
+    if how == "default":
+        return
+    mode = how.removeprefix("kaiming_")
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
+
+
+def agreement(ours: NDArray[np.float64], published: NDArray[np.float64]) -> float:
+    """Return Spearman's correlation where both have a value."""
+    both = np.isfinite(ours) & np.isfinite(published)
+    return float(spearmanr(ours[both], published[both]).statistic)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Batch normalisation by the statistics of the batch, as constants: forward and fixed in one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from automl_plugins.evaluators._ntk.layers import LayerInput
+
+
+class _FrozenBatchNorm(torch.autograd.Function):
+    """Normalises by the statistics of the input; the gradient is that of an affine map."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, module: Any) -> tuple[Tensor, Tensor, Tensor]:
+        made = torch.native_batch_norm(inputs, module.weight, module.bias, None, None, True, 0.0, module.eps)
+        outputs, mean, inverse_deviation = made
+        weight = module.weight
+        ctx.scale = inverse_deviation if weight is None else inverse_deviation * weight.detach()
+        ctx.mark_non_differentiable(mean, inverse_deviation)
+        return outputs, mean, inverse_deviation
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, None]:
+        return gradient * ctx.scale.to(gradient.dtype).reshape(1, -1, *(1,) * (gradient.ndim - 2)), None
+
+
+def frozen_batch_norm(module: nn.Module, inputs: Tensor) -> tuple[Tensor, LayerInput]:
+    """Return the outputs, whose graph takes the statistics as constants, and the input with its statistics."""
+    outputs, mean, inverse_deviation = _FrozenBatchNorm.apply(inputs, module)
+    return outputs, LayerInput(inputs.detach(), mean, inverse_deviation)
+
+
+def normalised(module: Any, inputs: Tensor, known: LayerInput) -> Tensor:
+    """Return the outputs for other inputs with statistics that are known already."""
+    assert known.mean is not None and known.inverse_deviation is not None
+    shape = (1, -1) + (1,) * (inputs.ndim - 2)
+    scale = known.inverse_deviation if module.weight is None else known.inverse_deviation * module.weight
+    outputs = (inputs - known.mean.reshape(shape).to(inputs.dtype)) * scale.reshape(shape).to(inputs.dtype)
+    return outputs if module.bias is None else outputs + module.bias.reshape(shape)

@@ -1,0 +1,136 @@
+"""The kernel from whole per-example gradients: mapped by `torch.func`, or one backward pass each.
+
+Both hold the gradients of all examples. Mapping is quicker and asks much of a network; loops ask nothing. With the
+statistics of the batch, examples are coupled, and only the loop is right: the outputs of an example are differentiated
+through the whole batch, as in the code of TE-NAS [1].
+
+[1] Chen, Gong and Wang. Neural architecture search on ImageNet in four GPU hours. ICLR 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+
+from automl_plugins.evaluators._ntk.kernel import Gram
+from automl_plugins.evaluators._ntk.networks import (
+    Problem,
+    batch_statistics,
+    calibrated,
+    channels_last,
+    is_quicker_channels_last,
+)
+
+Cotangents = Callable[[int], Tensor]
+Grams = Callable[[int], list[Gram]]
+
+# Examples that are differentiated together by mapping.
+_CHUNK = 8
+
+
+def mapped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple[Tensor, int]:
+    """Add products of gradients that `torch.func` maps over examples, with fixed statistics of batch normalisation.
+
+    Arguments, results and their order are those of `layerwise.layerwise_gram`.
+
+    Raises:
+        RuntimeError, ValueError, TypeError, NotImplementedError: the network does something that cannot be mapped.
+    """
+    network = calibrated(problem)
+    parameters = {name: parameter.detach() for name, parameter in problem.parameters.items()}
+    with torch.no_grad():
+        logits = problem.logits(problem.batch)
+    seeds = cotangents(logits.shape[1]).to(logits)
+    made = grams(len(seeds))
+
+    def value(chosen: dict[str, Tensor], seed: Tensor, leaves: list[Tensor]) -> Tensor:
+        arriving = iter(leaves)
+        batch = problem.batch.mapped(lambda _: next(arriving).unsqueeze(0))
+        found = problem.outputs(torch.func.functional_call(network, chosen, batch.args, dict(batch.kwargs)))
+        return found.reshape(-1) @ seed
+
+    over_examples = torch.func.vmap(torch.func.grad(value), in_dims=(None, None, 0), chunk_size=_CHUNK)
+    leaves = problem.batch.per_example()
+    gradients = [over_examples(parameters, seed, leaves) for seed in seeds] if len(made) == 1 else None
+    for name in parameters:
+        if gradients is not None:
+            made[0].add(torch.stack([each.pop(name).flatten(1) for each in gradients], 1).flatten(0, 1))
+    if gradients is None:
+        for seed, gram in zip(seeds, made, strict=True):
+            for rows in over_examples(parameters, seed, leaves).values():
+                gram.add(rows.flatten(1))
+    return logits, 2 + 2 * len(seeds)
+
+
+def looped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple[Tensor, int]:
+    """Add products of gradients from a backward pass for each example and cotangent.
+
+    Arguments, results and their order are those of `layerwise.layerwise_gram`.
+    """
+    is_coupled = problem.bn_mode == "batch" and problem.has_batch_norm
+    rows_of = _coupled_rows if is_coupled else _single_rows
+    if not is_coupled and problem.has_batch_norm:
+        calibrated(problem)
+    with torch.no_grad(), batch_statistics(problem.network) if is_coupled else nullcontext():
+        logits = problem.logits(problem.batch)
+    seeds = cotangents(logits.shape[1]).to(logits)
+    made = grams(len(seeds))
+    parts = [(seeds, made[0])] if len(made) == 1 else list(zip(seeds.split(1), made, strict=True))
+    for part, gram in parts:
+        for rows in rows_of(problem, part):
+            gram.add(rows)
+    return logits, 2 + len(seeds) * problem.batch.size
+
+
+def _single_rows(problem: Problem, seeds: Tensor) -> list[Tensor]:
+    """Return rows `(examples × cotangents, parameter)` of examples that are sent alone."""
+    rows = _Rows(problem, len(seeds))
+    for example in range(problem.batch.size):
+        logits = problem.logits(problem.batch.select(slice(example, example + 1)))
+        rows.fill(example, logits, seeds, keep=False)
+    return rows.whole
+
+
+def _coupled_rows(problem: Problem, seeds: Tensor) -> list[Tensor]:
+    """Return rows `(examples × cotangents, parameter)` of examples that see each other in batch normalisation."""
+    rows, batch = _Rows(problem, len(seeds)), problem.batch
+    if is_quicker_channels_last(problem):
+        problem.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        batch = batch.mapped(channels_last)
+    with batch_statistics(problem.network):
+        try:
+            logits = problem.logits(batch)
+        except RuntimeError:
+            problem.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            logits = problem.logits(problem.batch)
+        for example in range(batch.size):
+            rows.fill(example, logits[example : example + 1], seeds, keep=True)
+    return rows.whole
+
+
+class _Rows:
+    """Rows of every parameter, filled example by example; a parameter that an output does not reach has zeros."""
+
+    def __init__(self, problem: Problem, cotangents: int) -> None:
+        self._parameters = list(problem.parameters.values())
+        count = problem.batch.size * cotangents
+        self.whole = [parameter.new_zeros(count, parameter.numel()) for parameter in self._parameters]
+
+    def fill(self, example: int, logits: Tensor, seeds: Tensor, *, keep: bool) -> None:
+        """Differentiate an example's outputs, `(1, outputs)`, along each cotangent."""
+        if not logits.requires_grad:
+            return
+        for index, seed in enumerate(seeds):
+            found = torch.autograd.grad(
+                logits,
+                self._parameters,
+                seed[None],
+                retain_graph=keep or index + 1 < len(seeds),
+                allow_unused=True,
+            )
+            for rows, gradient in zip(self.whole, found, strict=True):
+                if gradient is not None:
+                    rows[example * len(seeds) + index].view(gradient.shape).copy_(gradient)
