@@ -24,9 +24,8 @@ from rich.progress import track
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from automl import Batch, ComponentSpec, Criterion, SplitName, Task, measure
+from automl import Batch, ComponentSpec, Criterion, SplitName, Task, Unmeasurable, make_component, measure
 from automl.plugins import registry
-from automl_plugins.evaluators.zero_cost import make_proxies
 from automl_spaces.nas_bench_201 import Cell, NasBench201, NasBench201Options
 
 PUBLISHED = {
@@ -125,22 +124,18 @@ def batch_of(folder: Path, size: int, seed: int, _cache: dict[str, tuple[Tensor,
     return Batch((images[chosen],), {}, labels[chosen])
 
 
-def values(cell: Cell, batch: Batch, rows: dict[str, tuple[str, dict[str, bool], str]], seed: int, init: str) -> dict[str, float]:
+def values(
+    cell: Cell, batch: Batch, rows: dict[str, tuple[str, dict[str, bool], str]], seed: int, init: str
+) -> dict[str, float]:
     """Return the value of every row for one network; NaN where there is none."""
     space = NasBench201(NasBench201Options(channels=16, cells_per_stage=5))
     torch.manual_seed(seed)
     network = space.build(cell, Cifar())
     initialise(network, init)
-    found: dict[str, float] = {}
-    plain = {name: row for name, row in rows.items() if not row[1]}
-    for group in ([plain] if plain else []) + [{name: row} for name, row in rows.items() if row[1]]:
-        specs = [ComponentSpec(name=row[0], options=row[1]) for row in group.values()]
-        made = make_proxies(specs)
-        measured = measure(network, batch, Criterion.of("classification"), made, seed=seed)
-        for name, row in group.items():
-            reading = measured[row[0]].readings[made[row[0]].declared[0].name]
-            found[name] = reading if isinstance(reading, float) else float("nan")
-    return found
+    made = {name: make_component("proxy", ComponentSpec(name=row[0], options=row[1])) for name, row in rows.items()}
+    measured = measure(network, batch, Criterion.of("classification"), made, seed=seed)
+    readings = {name: measured[name].readings[made[name].declared[0].name] for name in rows}
+    return {name: float("nan") if isinstance(found, Unmeasurable) else found for name, found in readings.items()}
 
 
 def initialise(network: nn.Module, how: str) -> None:

@@ -16,7 +16,7 @@ def run(code: str) -> str:
 
 def test_what_is_promised_is_what_can_be_had():
     assert set(automl.__all__) == {*automl._HOME_OF, "__version__"}
-    assert automl.__all__ == sorted(automl.__all__)
+    assert automl.__all__ == sorted(automl.__all__, key=lambda name: (not name.isupper(), name))
     assert len(set(automl.__all__)) == len(automl.__all__)
 
 

@@ -23,7 +23,7 @@ from automl.correlation.definition import owner_of, settings_of
 from automl.correlation.figures import correlation_figure_names, correlation_figures
 from automl.correlation.files import correlation_folder, correlation_json, write_correlation
 from automl.correlation.report import CorrelationReport, correlation_report
-from automl.correlation.run import ENDED, work, write
+from automl.correlation.run import ENDED, durability_of, work, write
 from automl.correlation.sample import NothingToCorrelate, all_score_names, cascade_of
 from automl.definition import Correlation
 from automl.engine import Stopper
@@ -91,7 +91,7 @@ def correlate_and_report(file: StudyFile | None, flags: Flags, chosen: Correlati
     _warn_of_data(prepared, draft.values["task"]["name"])
     named = prepared.definition.name
     with saying_how_to_go_on(named, manner.storage):
-        store = Store(manner.storage, durability=manner.durability or _durability(prepared))
+        store = Store(manner.storage, durability=manner.durability or durability_of(prepared))
         study, is_new = write(prepared, store)
 
     def run(trackers: Sequence[Tracker], stopper: Stopper) -> object:
@@ -174,11 +174,6 @@ def _is_study(name: str, storage: str) -> bool:
     except StoreError:  # there may be no store yet
         return False
     return True
-
-
-def _durability(prepared: Prepared) -> Durability:
-    """Return what a commit is to survive: look-ups are soon made again."""
-    return "full" if prepared.cascade.needs_task else "normal"
 
 
 def _warn_of_data(prepared: Prepared, task: str) -> None:

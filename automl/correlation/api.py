@@ -11,7 +11,7 @@ from automl.correlation.aggregates import check_aggregators
 from automl.correlation.definition import FORM, PROXIES, in_order, parse_correlation, prepared_correlation, settings_of
 from automl.correlation.files import write_correlation
 from automl.correlation.report import CorrelationReport, correlation_report
-from automl.correlation.run import scoring, work, write
+from automl.correlation.run import durability_of, scoring, work, write
 from automl.correlation.sample import all_score_names
 from automl.definition import ComponentSpec
 from automl.engine import Stopper
@@ -94,7 +94,7 @@ def correlate(
     prepared = prepared_correlation(definition if finished is None else scoring(definition, finished))
     chosen = settings_of(prepared.definition)
     check_aggregators(chosen.aggregates, all_score_names(prepared.cascade, chosen, finished), chosen.metric or "")
-    made, is_new = write(prepared, Store(storage))
+    made, is_new = write(prepared, Store(storage, durability=durability_of(prepared)))
     work(made, prepared, is_new=is_new, stopper=stopper)
     return _written(correlation_report(made, chosen), out)
 

@@ -14,6 +14,7 @@ from automl.errors import UsageError
 from automl.plugins import registry
 from automl.recipe import AUTO_TASK
 from automl.runner import Prepared, run
+from automl.storage.database import Durability
 from automl.storage.store import Store
 from automl.study import Study, StudyState
 from automl.tracker import Tracker
@@ -73,6 +74,11 @@ def work(
             stopper=stopper,
         )
     return study.state
+
+
+def durability_of(prepared: Prepared) -> Durability:
+    """Return what a commit is to survive by default: look-ups are soon made again."""
+    return "full" if prepared.cascade.needs_task else "normal"
 
 
 def differences(one: StudyDefinition, other: StudyDefinition) -> list[str]:

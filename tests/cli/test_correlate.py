@@ -202,6 +202,7 @@ def test_resume_reports_and_enlarges_the_sample(automl: Any) -> None:
         assert automl("resume", "c", *flag).code == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_correlation_goes_on_to_the_same_report(
     automl: Any, process_environment: dict[str, str]
 ) -> None:

@@ -8,13 +8,25 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from automl import ConfigurationError, correlation_figures, correlation_files, load_study, resume, search
+from automl import ConfigurationError, CorrelationReport, correlate, correlation_figures, correlation_files, load_study, resume, search
 from automl.correlation.files import correlation_json
 from automl.errors import UsageError
 
+PROBLEM = {
+    "space": "automl_fakes:MlpSpace",
+    "evaluators": ("tiny_correlations:Scores", "tiny_correlations:Accuracy"),
+    "sample": 40,
+    "name": "c",
+}
 
-def test_scores_are_correlated_as_scipy_does(correlated):
-    report = correlated()
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> CorrelationReport:
+    """Return the report of the usual problem, made once."""
+    return correlate(**{**PROBLEM, "storage": str(tmp_path_factory.mktemp("report") / "automl.db")})
+
+
+def test_scores_are_correlated_as_scipy_does(report):
     sample, finding = report.sample, report.finding("good")
     values = sample.score("good").values
     assert finding.spearman.value == pytest.approx(stats.spearmanr(values, sample.target).statistic)
@@ -23,15 +35,13 @@ def test_scores_are_correlated_as_scipy_does(correlated):
     assert (report.architectures, report.sample.metric.name, finding.used) == (40, "val_accuracy", 40)
 
 
-def test_a_score_of_which_less_is_better_is_turned(correlated):
-    report = correlated()
+def test_a_score_of_which_less_is_better_is_turned(report):
     fewer, opposite = report.finding("fewer"), report.finding("opposite")
     assert (fewer.spearman.value, fewer.raw_sign) == (pytest.approx(1), -1)
     assert (opposite.spearman.value, opposite.raw_sign) == (pytest.approx(-1), 1)
 
 
-def test_counting_is_read_as_more_is_better_and_is_beside_everything(correlated):
-    report = correlated()
+def test_counting_is_read_as_more_is_better_and_is_beside_everything(report):
     counted = {each.name: each for each in report.findings if each.role == "baseline"}
     assert set(counted) == {"params", "flops"}
     assert counted["params"].direction == "max"
@@ -42,8 +52,7 @@ def test_counting_is_read_as_more_is_better_and_is_beside_everything(correlated)
     assert report.finding("good").bias["params"] == pytest.approx(expected)
 
 
-def test_the_gain_over_counting_is_paired(correlated):
-    report = correlated()
+def test_the_gain_over_counting_is_paired(report):
     good, params = report.finding("good"), report.finding("params")
     assert good.gain.value == pytest.approx(good.spearman.value - params.spearman.value)
     apart = (good.spearman.upper - good.spearman.lower) + (params.spearman.upper - params.spearman.lower)
@@ -52,14 +61,13 @@ def test_the_gain_over_counting_is_paired(correlated):
     assert params.gain is None
 
 
-def test_a_constant_score_is_said_to_be_constant(correlated):
-    level = correlated().finding("level")
+def test_a_constant_score_is_said_to_be_constant(report):
+    level = report.finding("level")
     assert (level.status, level.kendall, level.spearman, level.top_kendall) == ("constant", None, None, None)
     assert (level.precision, level.gain, level.used) == ({}, None, 40)
 
 
-def test_what_is_missing_is_left_out_of_one_score_alone_with_its_reason(correlated):
-    report = correlated()
+def test_what_is_missing_is_left_out_of_one_score_alone_with_its_reason(report):
     patchy = report.finding("patchy")
     assert patchy.used + sum(patchy.left_out.values()) == 40
     assert patchy.used < 40 == report.finding("good").used
@@ -84,8 +92,7 @@ def test_another_metric_can_be_named(correlated):
     assert {each.name for each in report.findings if each.role == "reference"} == {"val_accuracy", "published_good"}
 
 
-def test_the_seconds_are_those_of_the_score(correlated):
-    report = correlated()
+def test_the_seconds_are_those_of_the_score(report):
     assert (report.finding("good").seconds, report.finding("fewer").seconds) == (0.25, None)
 
 

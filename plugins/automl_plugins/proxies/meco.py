@@ -29,7 +29,8 @@ class Meco(Proxy):
     channels and the others positions; outputs of three axes of linear, normalising, embedding and attention layers have
     the channels last. Containers, whose outputs are those of a layer within, and identities do not count again;
     functions without a module are not seen, as published. A map that is constant correlates with nothing, and so do
-    channels that outnumber the positions with one another: the smallest eigenvalue is then 0, as published.
+    channels that outnumber the positions with one another: the smallest eigenvalue is then 0, as published. Where that
+    is so in every layer there is no score.
 
     >>> Meco.declared[0].direction
     'max'
@@ -45,17 +46,20 @@ class Meco(Proxy):
         network = bench.fresh()
         generator = bench.generator("meco")
         batch = bench.batch.select(slice(0, 1)).mapped(lambda inputs: noise_like(inputs, generator))
-        found: list[float] = []
+        found: list[float | None] = []
         with torch.no_grad(), bench.seeded("meco"), layer_outputs(network, found):
             network(*batch.args, **batch.kwargs)
         if not found:
             raise Unmeasurable("unsupported", "no module of the network returns maps of channels and positions")
-        return sum(found)
+        if all(value is None for value in found):
+            reason = "no layer has more positions than channels, so that all smallest eigenvalues are 0"
+            raise Unmeasurable("undefined", reason)
+        return sum(value or 0.0 for value in found)
 
 
 @contextmanager
-def layer_outputs(network: nn.Module, found: list[float]) -> Iterator[None]:
-    """Add to ``found`` the eigenvalue of each layer that is called inside."""
+def layer_outputs(network: nn.Module, found: list[float | None]) -> Iterator[None]:
+    """Add to ``found`` the eigenvalue of each layer that is called inside (see `least_eigenvalue`)."""
 
     def seen(module: nn.Module, inputs: object, outputs: object) -> None:
         output = outputs[0] if isinstance(outputs, tuple) else outputs
@@ -79,8 +83,10 @@ def is_layer(module: nn.Module) -> bool:
     return next(module.children(), None) is None and not isinstance(module, _IDENTITIES)
 
 
-def least_eigenvalue(maps: Tensor) -> float:
+def least_eigenvalue(maps: Tensor) -> float | None:
     """Return the smallest eigenvalue of the correlations of the rows of `(channels, positions)`, in [0, 1].
+
+    It is ``None`` where it is 0 whatever the maps are, since centred maps lie in a space of positions - 1 dimensions.
 
     Raises:
         Unmeasurable: a map is not finite.
@@ -88,8 +94,8 @@ def least_eigenvalue(maps: Tensor) -> float:
     channels, positions = maps.shape
     if not torch.isfinite(maps).all():
         raise Unmeasurable("not_finite", "a feature map is not finite")
-    if channels >= positions:  # centred maps lie in a space of positions - 1 dimensions
-        return 0.0
+    if channels >= positions:
+        return None
     exact = maps.double()
     centred = exact - exact.mean(dim=1, keepdim=True)
     norms = centred.norm(dim=1)

@@ -62,7 +62,8 @@ class Zico(Proxy):
             gradients = bench.gradients_of(bench.batch.select(part), network)
             found.append({name: gradient for name, gradient in gradients.items() if name in chosen})
             bench.check()
-        sums = [_signal_to_noise([gradients[name] for gradients in found]) for name in found[0]]
+        common = [name for name in found[0] if all(name in gradients for gradients in found)]
+        sums = [_signal_to_noise([gradients[name] for gradients in found]) for name in common]
         positive = torch.tensor([total for total in sums if total > 0], dtype=torch.float64)
         if not len(positive):
             return Unmeasurable("undefined", "no gradient of a parameter differs between the parts of the batch")
