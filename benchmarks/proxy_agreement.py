@@ -5,15 +5,26 @@
 Weights are drawn again and the batch is another one, so that ranks can agree and values cannot: the figure is
 Spearman's rank correlation, over random networks, between our value and the published one. Where a published code does
 something else than its formula says, our option that does likewise is a row of its own, as ``fisher (broadcast)``.
+
+What limits the agreement:
+
+* ``l2_norm``: PyTorch's initialisation gives a 1x1 and a 3x3 convolution the same expected norm, so that the published
+  scores of all 9,445 cells lie on seven levels, one for each number of convolutions, 51 apart and 2.5 wide; inside a
+  level they are the noise of one draw. Another draw orders the levels alike and each inside at random, which gives
+  ``1 - sum of cubed shares of the levels = 0.941`` at best. Rounded to tens the two must agree fully.
+* ``flops``: the published count has 9 operations for each pooled value and 3 for each normalised one.
+* ``plain``: a sum of signed terms, nearly all of which cancel in front of batch normalisation; two draws of our own
+  do not agree either.
+
 Needs ``nasbench201`` and ``cifar10`` in ``AUTOML_DATA_DIR``.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +59,11 @@ VARIANTS = {
     "fisher (broadcast)": ("fisher", {"broadcast": True}, "fisher"),
 }
 TARGETS = {
-    **dict.fromkeys(("synflow", "snip", "grad_norm", "l2_norm", "params", "flops"), (">=", 0.95)),
-    **dict.fromkeys(("naswot", "fisher (broadcast)"), (">=", 0.85)),
+    **dict.fromkeys(("synflow", "snip", "grad_norm", "l2_norm (in tens)", "params", "flops"), (">=", 0.95)),
+    "l2_norm": (">=", 0.9),
+    **dict.fromkeys(("naswot", "fisher", "fisher (broadcast)"), (">=", 0.85)),
 }
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-
-Init = Callable[[nn.Module], None]
 
 
 class Cifar(Task):
@@ -76,7 +86,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=200)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="chooses the networks")
+    parser.add_argument("--draw", type=int, default=0, help="chooses their weights and batches")
     parser.add_argument("--init", choices=("default", "kaiming_fan_in", "kaiming_fan_out"), default="default")
     parser.add_argument("--proxies", nargs="*", default=list(PUBLISHED), help="names to compare; all by default")
     parser.add_argument("--save", type=Path, help="write the values here, as .npz")
@@ -87,15 +98,17 @@ def main() -> None:
     rows = {name: (name, {}, column) for name, column in PUBLISHED.items() if name in installed}
     rows |= {name: row for name, row in VARIANTS.items() if row[0] in installed}
     cells, published = drawn(folder, given.networks, given.seed)
-    began = time.perf_counter()
+    began, first = time.perf_counter(), given.seed + 100_000 * given.draw
     found = [
-        values(cell, batch_of(folder, given.batch, given.seed + i), rows, given.seed + i, given.init)
+        values(cell, batch_of(folder, given.batch, first + i), rows, first + i, given.init)
         for i, cell in enumerate(track(cells, "networks"))
     ]
     table = {name: np.array([one[name] for one in found]) for name in rows}
     if given.save:
         np.savez(given.save, **{**table, **{f"published_{name}": column for name, column in published.items()}})
     figures = {name: agreement(table[name], published[rows[name][2]]) for name in rows}
+    if "l2_norm" in rows:
+        figures["l2_norm (in tens)"] = agreement(table["l2_norm"].round(-1), published["l2_norm"].round(-1))
     figures["seconds per network"] = (time.perf_counter() - began) / len(cells)
     report("proxy_agreement", figures, {name: target for name, target in TARGETS.items() if name in figures})
 
@@ -111,15 +124,18 @@ def drawn(folder: Path, count: int, seed: int) -> tuple[list[Cell], dict[str, ND
     return cells, {str(name): scores[chosen, i].astype(float) for i, name in enumerate(names)}
 
 
-def batch_of(folder: Path, size: int, seed: int, _cache: dict[str, tuple[Tensor, Tensor]] = {}) -> Batch:  # noqa: B006
-    """Return a random batch of CIFAR-10, normalised."""
-    if not _cache:
-        with np.load(folder / "cifar10" / "cifar10_5k1k.npz", allow_pickle=False) as archive:
-            images = torch.from_numpy(archive["train_images"]).permute(0, 3, 1, 2).float() / 255
-            labels = torch.from_numpy(archive["train_labels"]).long()
-        mean, deviation = torch.tensor(MEAN)[:, None, None], torch.tensor(DEVIATION)[:, None, None]
-        _cache["train"] = ((images - mean) / deviation, labels)
-    images, labels = _cache["train"]
+@functools.cache
+def images_of(folder: Path) -> tuple[Tensor, Tensor]:
+    """Return 5,000 images of CIFAR-10, normalised, and their classes."""
+    with np.load(folder / "cifar10" / "cifar10_5k1k.npz", allow_pickle=False) as archive:
+        images = torch.from_numpy(archive["train_images"]).permute(0, 3, 1, 2).float() / 255
+        labels = torch.from_numpy(archive["train_labels"]).long()
+    return (images - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None], labels
+
+
+def batch_of(folder: Path, size: int, seed: int) -> Batch:
+    """Return a random batch."""
+    images, labels = images_of(folder)
     chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:size]
     return Batch((images[chosen],), {}, labels[chosen])
 

@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "compare": "Compare strategies on one problem, over several seeds.",
     "correlate": "Compare cheap scores with a metric: how well do they rank architectures?",
     "run": "Run a study file: one that is shipped, or your own.",
-    "resume": "Continue a study, or extend it; or continue a comparison.",
+    "resume": "Continue a study, or extend it; or continue a comparison or a correlation.",
     "studies": "List the studies in a store; a comparison is one line.",
     "show": "Show a study: its state, budget and trials; or one of its trials.",
     "best": "Show the best architectures of a study.",

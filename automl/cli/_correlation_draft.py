@@ -104,7 +104,7 @@ def _evaluator_names(
     base: StudyDefinition, given: Sequence[str], chosen: CorrelationFlags, *, has_file: bool
 ) -> tuple[str, ...]:
     """Return the evaluators in order, that of proxies among them if any is chosen."""
-    default = [spec.name for spec in base.evaluators] if has_file else [MEASURED_BY]
+    default = [spec.name for spec in base.evaluators] if has_file else [PROXIES, MEASURED_BY]
     if chosen.finished is not None and not has_file:
         default = []
     names = list(given) or default

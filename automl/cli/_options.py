@@ -153,7 +153,7 @@ Jobs: TypeAlias = Annotated[
 ]
 Out: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FOLDER", help="Where a comparison's files go; by default beside the store."),
+    typer.Option("--out", metavar="FOLDER", help="Where the report's files go; by default beside the store."),
 ]
 AnyDurability: TypeAlias = Annotated[
     Durability | None,

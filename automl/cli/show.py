@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl.study import Study
 
 _OTHER_WIDTH = 70
+_OPTION_WIDTH = 300
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -99,8 +100,13 @@ def _correlation_text(study: Study) -> str:
 
 
 def _spec(spec: ComponentSpec) -> str:
-    chosen = ", ".join(f"{name} = {value!r}" for name, value in spec.options.items())
+    chosen = ", ".join(f"{name} = {_short(repr(value))}" for name, value in spec.options.items())
     return f"{spec.name} ({chosen})" if chosen else str(spec.name)
+
+
+def _short(text: str) -> str:
+    """Return a value cut short, as of a long list of architectures."""
+    return text if len(text) <= _OPTION_WIDTH else f"{text[: _OPTION_WIDTH - 1]}…"
 
 
 def _trials_table(study: Study, records: list[TrialRecord], total: int) -> Table:

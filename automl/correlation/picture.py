@@ -31,6 +31,7 @@ _BAR = 0.36
 _STRENGTH = 0.42
 _ACROSS = 4
 _WIDE = 1_000.0
+_FAR = 3.0
 _NAMES = {"ok": "", "constant": "constant", "constant_metric": "the metric is constant", "too_few": "too few"}
 
 
@@ -62,6 +63,7 @@ def draw_correlations(report: CorrelationReport, *, image_format: ImageFormat = 
 def draw_scatter(report: CorrelationReport, *, image_format: ImageFormat = "png") -> bytes:
     """Return a picture with a panel per score, the metric upwards; axes that span orders of magnitude are logarithmic.
 
+    Architectures that are far out, on either axis, are drawn hollow at the edge, so that the others can be told apart.
     What the metric's own evaluator reports beside it has no panel, unless there is nothing else.
     """
     findings = [each for each in report.findings if each.role != "reference"] or list(report.findings)
@@ -77,9 +79,8 @@ def draw_scatter(report: CorrelationReport, *, image_format: ImageFormat = "png"
         axes.set_visible(False)
     for axes in panels[: len(findings) : across]:
         axes.set_ylabel(report.sample.metric.name, fontsize=9)
-    figure.suptitle(
-        f"{report.name}: {report.architectures:,} architectures", x=0.01, ha="left", fontsize=11, color=_INK
-    )
+    title = f"{report.name}: {report.architectures:,} architectures; hollow at an edge: far beyond it"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     return _saved(figure, image_format)
 
 
@@ -104,9 +105,14 @@ def _draw_panel(axes: Axes, report: CorrelationReport, finding: Finding) -> None
     score = report.sample.score(finding.name)
     known = score.is_known
     x, y = score.values[known], report.sample.target[known]
-    size = 13 if len(x) <= 300 else 7
-    axes.scatter(x, y, s=size, color=_COLOURS[finding.role], alpha=0.45, linewidths=0, rasterized=True)
-    _scale(axes, x)
+    size, colour = 13 if len(x) <= 300 else 7, _COLOURS[finding.role]
+    is_log = _spans_orders(x)
+    (left, right), (low, high) = _bulk(x, is_log=is_log), _bulk(report.sample.target)
+    inside = (x >= left) & (x <= right) & (y >= low) & (y <= high)
+    axes.scatter(x[inside], y[inside], s=size, color=colour, alpha=0.45, linewidths=0)
+    edge = np.clip(x[~inside], left, right), np.clip(y[~inside], low, high)
+    axes.scatter(*edge, s=size, facecolors="none", edgecolors=colour, alpha=0.7, linewidths=0.7)
+    _scale(axes, is_log=is_log)
     axes.grid(color=_PALE, linewidth=0.5)
     axes.tick_params(labelsize=7.5)
     weight = "bold" if finding.role == "baseline" else "normal"
@@ -119,17 +125,35 @@ def _draw_panel(axes: Axes, report: CorrelationReport, finding: Finding) -> None
     axes.annotate(shown, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8, color=_SOFT)
 
 
-def _scale(axes: Axes, values: Floats) -> None:
-    """Give an axis few ticks, and a logarithmic scale where the middle nine tenths span three orders of magnitude."""
+def _spans_orders(values: Floats) -> bool:
+    """Say whether the middle nine tenths of positive values span three orders of magnitude."""
+    if not len(values) or values.min() <= 0:
+        return False
+    low, high = np.quantile(values, (0.05, 0.95))
+    return bool(high > _WIDE * low)
+
+
+def _bulk(values: Floats, *, is_log: bool = False) -> tuple[float, float]:
+    """Return the range that is shown: all values but those far out, beyond three interquartile ranges (Tukey)."""
+    if not len(values):
+        return 0.0, 1.0
+    found = np.log(values) if is_log else values
+    lower, upper = np.quantile(found, (0.25, 0.75))
+    room = _FAR * (upper - lower) if upper > lower else math.inf
+    kept = found[(found >= lower - room) & (found <= upper + room)]
+    low, high = float(kept.min()), float(kept.max())
+    return (math.exp(low) * (1 - 1e-9), math.exp(high) * (1 + 1e-9)) if is_log else (low, high)
+
+
+def _scale(axes: Axes, *, is_log: bool) -> None:
+    """Give an axis few ticks, or a logarithmic scale."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
-    if len(values) and values.min() > 0:
-        low, high = np.quantile(values, (0.05, 0.95))
-        if high > _WIDE * low:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(numticks=5))
-            axes.xaxis.set_minor_locator(NullLocator())
-            return
+    if is_log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
+        axes.xaxis.set_minor_locator(NullLocator())
+        return
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
     formatter = ScalarFormatter(useMathText=True)
     formatter.set_powerlimits((-3, 4))

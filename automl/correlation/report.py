@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from automl.correlation.definition import settings_of
+from automl.correlation.definition import BASELINES, settings_of
 from automl.correlation.sample import Role, Sample, Score, sample_of
 from automl.correlation.statistics import (
     LEAST,
@@ -63,8 +63,9 @@ class Finding:
         raw_sign: +1 if plain, unsigned-by-direction correlations have the same sign as these, else -1.
         top_kendall: tau-b among the best tenth by the metric, resampled among these.
         precision: share of the k best by the score that are among the k best by the metric, by k as written.
-        bias: rho against parameters and against multiply-accumulates.
-        gain: rho of this score less that of the better baseline, over the same architectures and resamples.
+        bias: rho against each baseline: parameters, multiply-accumulates, and depth where networks are graphs.
+        gain: rho of this score less that of the better one of parameters and multiply-accumulates, over the same
+            architectures and resamples.
     """
 
     name: str
@@ -137,8 +138,7 @@ def correlation_report(study: Study, settings: Correlation | None = None) -> Cor
 def findings_of(sample: Sample, settings: Correlation) -> tuple[tuple[Finding, ...], str | None]:
     """Return a finding for each score of ``sample``, in the order of the report, and the better baseline."""
     counts = resampled(len(sample.target), settings.resamples, derive_rng(0, "correlation"))
-    baselines = [score for score in sample.scores if score.role == "baseline"]
-    strengths = {each.name: _rho(each, sample) for each in baselines}
+    strengths = {each.name: _rho(each, sample) for each in sample.scores if each.name in BASELINES}
     known = {name: rho for name, rho in strengths.items() if rho is not None}
     best = max(known, key=lambda name: known[name]) if known else None
     found = [_finding(score, sample, settings, counts, best) for score in sample.scores]

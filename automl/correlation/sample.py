@@ -23,11 +23,15 @@ from automl.definition import Correlation
 from automl.errors import UsageError, unknown_name
 from automl.evaluator import Direction, Metric
 from automl.recipe import Recipe
+from automl.space import GraphSpace
 from automl.storage.records import TrialRecord
 from automl.study import Study
 from automl.trial import TrialState
 
 Role: TypeAlias = Literal["proxy", "baseline", "aggregate", "reference"]
+
+DEPTH = "depth"
+"""Length of the longest path through the computed graph, for spaces whose networks are graphs."""
 
 _REASON_WIDTH = 120
 _MISSING = "not measured"
@@ -44,7 +48,7 @@ class Score:
 
     Attributes:
         name: of its metric, or of the aggregator.
-        role: ``proxy``; ``baseline`` (parameters, multiply-accumulates); ``aggregate`` of other scores; or
+        role: ``proxy``; ``baseline`` (parameters, multiply-accumulates, depth); ``aggregate`` of other scores; or
             ``reference``, what the evaluator of the metric reports beside it, such as another accuracy.
         direction: which way it is read; baselines always as ``max``.
         values: `(architectures,)`, as measured; NaN where there is none.
@@ -117,14 +121,11 @@ def sample_of(study: Study, settings: Correlation) -> Sample:
     columns = _Columns(cascade, kept)
     if settings.study is not None:
         columns = _Columns(cascade_of(study), _joined(kept, study.records), beside=columns)
-    return Sample(
-        metric,
-        target,
-        columns.scores(metric.name),
-        tuple(record.number for record in kept),
-        tuple(Architecture.from_json(record.architecture) for record in kept),
-        failures,
-    )
+    scores = columns.scores(metric.name)
+    architectures = tuple(Architecture.from_json(record.architecture) for record in kept)
+    if _has_depth(cascade, metric.name) and all(score.name != DEPTH for score in scores):
+        scores += (_depth(cascade, architectures),)
+    return Sample(metric, target, scores, tuple(record.number for record in kept), architectures, failures)
 
 
 def cascade_of(study: Study) -> Cascade:
@@ -168,7 +169,8 @@ def all_score_names(cascade: Cascade, settings: Correlation, measured: Study | N
     """Return the names of the scores that a report will have; ``measured`` is the study that has the metric."""
     metric = settings.metric or ""
     beside = () if measured is None else score_names(cascade_of(measured), metric)
-    return tuple(dict.fromkeys((*score_names(cascade, metric), *beside)))
+    depth = (DEPTH,) if _has_depth(cascade, metric) else ()
+    return tuple(dict.fromkeys((*score_names(cascade, metric), *beside, *depth)))
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,18 @@ class _Columns:
         ]
         own = [time for time in times if f"{name}_".startswith(f"{time.removesuffix('_time')}_")]
         return max(own, key=len) if own else times[0] if len(times) == 1 else None
+
+
+def _has_depth(cascade: Cascade, metric: str) -> bool:
+    return isinstance(cascade.space, GraphSpace) and metric != DEPTH
+
+
+def _depth(cascade: Cascade, architectures: Sequence[Architecture]) -> Score:
+    import networkx as nx
+
+    graphs = (cascade.space.computed_graph_of(architecture) for architecture in architectures)
+    found = np.array([float(max(0, len(nx.dag_longest_path(graph)) - 1)) for graph in graphs])
+    return Score(DEPTH, "baseline", "max", found, {}, np.full(len(found), math.nan))
 
 
 def _rows(records: Iterable[TrialRecord], metric: str, cascade: Cascade) -> tuple[list[TrialRecord], Mapping[str, int]]:

@@ -62,8 +62,8 @@ class Estimate:
 def kendall(first: Floats, second: Floats) -> float | None:
     """Return Kendall's tau-b; ``None`` if either score is constant or there are fewer than 3 architectures.
 
-    >>> kendall(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))
-    0.3333333333333333
+    >>> kendall(np.array([1.0, 2.0, 3.0, 4.0]), np.array([4.0, 3.0, 2.0, 1.0]))
+    -1.0
     """
     if not is_defined(first, second):
         return None
@@ -73,12 +73,12 @@ def kendall(first: Floats, second: Floats) -> float | None:
 def spearman(first: Floats, second: Floats) -> float | None:
     """Return Spearman's rho; ``None`` if either score is constant or there are fewer than 3 architectures.
 
-    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))
+    >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), 6)
     0.5
     """
     if not is_defined(first, second):
         return None
-    return float(stats.spearmanr(first, second).statistic)
+    return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])
 
 
 def is_defined(first: Floats, second: Floats) -> bool:

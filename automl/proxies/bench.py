@@ -126,8 +126,9 @@ class Bench:
 
     def gradients_of(self, batch: Batch, network: nn.Module | None = None) -> dict[str, Tensor]:
         """Return the gradient of the loss on another batch, in a pass that nobody watches."""
+        needs: frozenset[Need] = frozenset({"gradients"})
         with self.seeded("pass"):
-            found = run_pass(network or self.fresh(), batch, self.criterion, frozenset({"gradients"}), Audience(()), self.check)
+            found = run_pass(network or self.fresh(), batch, self.criterion, needs, Audience(()), self.check)
         if "gradients" in found.failures:
             raise found.failures["gradients"]
         return found.gradients

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ def private_copy(network: nn.Module) -> nn.Module:
         Unmeasurable: the network cannot be copied, as with the old `weight_norm`, which keeps computed tensors.
     """
     try:
-        copied = copy.deepcopy(network)
+        copied = copy.deepcopy(network, _empty_containers(network))
     except (RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise Unmeasurable("error", f"the network cannot be copied ({reason}); score a copy-able form of it") from error
@@ -45,6 +46,15 @@ def private_copy(network: nn.Module) -> nn.Module:
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
     return copied
+
+
+def _empty_containers(network: nn.Module) -> dict[int, Any]:
+    """Return a memo for `copy.deepcopy` that has copies of the empty containers of modules, mostly for hooks.
+
+    There are over a dozen in each module, and to copy them one by one takes nearly half the time.
+    """
+    values = (value for module in network.modules() for value in vars(module).values())
+    return {id(value): type(value)() for value in values if type(value) in (OrderedDict, dict, set) and not value}
 
 
 def set_mode(network: nn.Module, bn_mode: BnMode) -> None:

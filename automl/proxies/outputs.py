@@ -28,20 +28,21 @@ def logits_of(outputs: object) -> Tensor:
     Raises:
         TypeError: there is no floating-point tensor in it.
     """
-    found = _first(outputs)
+    found = tensor_in(outputs)
     if found is None:
         raise TypeError(f"the network returned {type(outputs).__name__} without a floating-point tensor")
     return found
 
 
-def _first(outputs: object) -> Tensor | None:
+def tensor_in(outputs: object) -> Tensor | None:
+    """Return the tensor that `logits_of` would, or ``None`` where there is none."""
     if isinstance(outputs, Tensor):
         return outputs if outputs.is_floating_point() else None
     if isinstance(outputs, Mapping):
         named = outputs.get("logits")
-        return named if isinstance(named, Tensor) else _first(tuple(outputs.values()))
+        return named if isinstance(named, Tensor) else tensor_in(tuple(outputs.values()))
     if isinstance(outputs, tuple | list):
-        return next((tensor for value in outputs if (tensor := _first(value)) is not None), None)
+        return next((tensor for value in outputs if (tensor := tensor_in(value)) is not None), None)
     named = getattr(outputs, "logits", None)
     return named if isinstance(named, Tensor) else None
 

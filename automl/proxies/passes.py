@@ -19,7 +19,7 @@ from automl.proxies.batch import Batch
 from automl.proxies.measurement import Unmeasurable
 from automl.proxies.networks import trainable
 from automl.proxies.observer import Audience, Observer, overrides
-from automl.proxies.outputs import Criterion, logits_of
+from automl.proxies.outputs import Criterion, logits_of, tensor_in
 
 R = TypeVar("R")
 
@@ -91,8 +91,11 @@ def watched(network: nn.Module, audience: Audience, *, with_gradients: bool) -> 
     on_gradients: list[RemovableHandle] = []
 
     def seen(name: str, listening: list[Observer], module: nn.Module, inputs: object, outputs: object) -> None:
-        output = logits_of(outputs)
-        audience.tell([observer for observer in listening if overrides(observer, "layer")], "layer", name, module, output)
+        output = tensor_in(outputs)
+        if output is None:
+            return
+        now = [observer for observer in listening if overrides(observer, "layer")]
+        audience.tell(now, "layer", name, module, output)
         waiting = [observer for observer in listening if overrides(observer, "layer_gradient")]
         if with_gradients and waiting and output.requires_grad:
             told = partial(audience.tell, waiting, "layer_gradient", name, module, output.detach())

@@ -409,7 +409,10 @@ def _assert_sound(where: str, reading: Reading) -> None:
 
 def _bits(readings: Mapping[str, Reading]) -> dict[str, str]:
     """Return values to the bit, and failures by their status."""
-    return {name: _status(value) if isinstance(value, Unmeasurable) else float(value).hex() for name, value in readings.items()}
+    return {
+        name: _status(value) if isinstance(value, Unmeasurable) else float(value).hex()
+        for name, value in readings.items()
+    }
 
 
 def _status(reading: Reading) -> str:

@@ -55,6 +55,7 @@ def register_evaluators(register: Register) -> None:
         f"{home}.nas_bench_101:NasBench101Table",
         summary="Look a cell up in the table of NAS-Bench-101.",
     )
+    register("ntk", f"{home}.ntk:Ntk", summary="Exact neural tangent kernel: condition, spectrum, size, change.")
     register("lga", f"{home}.lga:Lga", summary="Alignment of the tangent kernel with the labels (Mok et al. 2022).")
     register("zero_cost", f"{home}.zero_cost:ZeroCost", summary="Score the network untrained, by any of the proxies.")
     register("surrogate", f"{home}.surrogate:Surrogate", summary="A model of a benchmark table, for the whole space.")
@@ -144,6 +145,7 @@ def register_data(register: Register) -> None:
         "nas_bench_101", f"{home}.nas_bench_101:NasBench101Data", summary="Cells of NAS-Bench-101, or all of them."
     )
     register("nas_bench_graph", f"{home}.nas_bench_graph:NasBenchGraphData", summary="26,206 graph neural networks.")
+    register("cifar10", f"{home}.cifar10:Cifar10Data", summary="6,000 images of CIFAR-10, for the task arrays.")
     register("darts_1k", f"{home}.darts_1k:Darts1kData", summary="1,000 random DARTS cells on CIFAR-10.")
     register(
         "nas_bench_nlp", f"{home}.nas_bench_nlp:NasBenchNlpData", summary="345 runs of recurrent cells, WikiText-2."

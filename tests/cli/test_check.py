@@ -4,9 +4,15 @@ import json
 
 import pytest
 
+from automl import DataError, TaskError
 from automl.cli._expect import ComparisonCheck
 from automl.comparison.figures import counts_in, figure_names
+from automl.correlation.definition import completed
+from automl.correlation.figures import correlation_figure_names
+from automl.correlation.sample import all_score_names
 from automl.expectations import bands_of, check_figures
+from automl.figures import study_figure_names
+from automl.recipe import Recipe
 from automl.studyfile import read_study_file, shipped_studies
 
 EXPECTING = sorted(name for name, path in shipped_studies().items() if bands_of(read_study_file(path)))
@@ -210,6 +216,17 @@ def test_a_mistake_in_an_analysis_is_named_with_its_line(automl, file):
     assert (ran.code, "mine.toml:3: unknown analysis 'expected'" in ran.err) == (4, True)
 
 
+def figures_of_correlation(file):
+    """Return what a correlation will have; skips where the data are missing that say what its evaluators report."""
+    try:
+        prepared = Recipe.of(completed(file.correlation))
+    except (DataError, TaskError) as missing:
+        pytest.skip(str(missing))
+    settings, cascade = prepared.definition.correlation, prepared.cascade()
+    known = correlation_figure_names(all_score_names(cascade, settings), settings.metric, settings.precision_at)
+    return (*study_figure_names(cascade.declared()), *known)
+
+
 @pytest.mark.parametrize("name", EXPECTING)
 def test_every_figure_that_a_shipped_study_expects_is_known(name):
     from automl.analysis import make_component
@@ -218,6 +235,9 @@ def test_every_figure_that_a_shipped_study_expects_is_known(name):
     bands = bands_of(file)
     if file.is_analysis:
         check_figures(bands, make_component("analysis", file.analysis).figures(), file)
+        return
+    if file.is_correlation:
+        check_figures(bands, figures_of_correlation(file), file)
         return
     definition = file.comparison
     ComparisonCheck.of(file).at_the_door_of(definition)

@@ -96,7 +96,11 @@ def test_run_runs_and_checks_a_file_that_defines_a_correlation(automl: Any) -> N
     [
         ('metric = "test_accuracy"', 'metric = "accuracy"', "filed.toml:18: unknown metric 'accuracy'"),
         ('metric = "test_accuracy"', 'metrics = "a"', "filed.toml:18: unknown setting in correlation 'metrics'"),
-        ('precision_at = ["10%"]', 'precision_at = ["x"]', "filed.toml:19: `correlation.precision_at`: cannot read 'x'"),
+        (
+            'precision_at = ["10%"]',
+            'precision_at = ["x"]',
+            "filed.toml:19: `correlation.precision_at`: cannot read 'x'",
+        ),
         ('precision_at = ["10%"]', 'aggregates = ["sum"]', "filed.toml:19: unknown aggregator 'sum'"),
         ('"spearman.good" =', '"spearman.god" =', "filed.toml:22: unknown figure 'spearman.god'"),
         ("trials = 20", "trials = 1000", "filed.toml:15: a sample of 1000 cannot be drawn"),

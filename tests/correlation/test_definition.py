@@ -82,7 +82,9 @@ def test_a_correlation_without_a_metric_is_refused():
 
 def test_a_sample_larger_than_the_space_is_refused():
     assert prepared_correlation(defined(budget={"trials": 78})).definition.budget.trials == 78
-    with pytest.raises(DefinitionError, match=r"a sample of 79 cannot be drawn: the space .* has 78 different networks"):
+    with pytest.raises(
+        DefinitionError, match=r"a sample of 79 cannot be drawn: the space .* has 78 different networks"
+    ):
         prepared_correlation(defined(budget={"trials": 79}))
 
 

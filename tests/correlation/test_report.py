@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from automl import ConfigurationError, CorrelationReport, correlate, correlation_figures, correlation_files, load_study, resume, search
+from automl import (
+    ConfigurationError,
+    CorrelationReport,
+    correlate,
+    correlation_figures,
+    correlation_files,
+    load_study,
+    resume,
+    search,
+)
 from automl.correlation.files import correlation_json
 from automl.errors import UsageError
 
@@ -199,3 +208,23 @@ def test_files_hold_the_sample_and_the_findings(correlated, tmp_path):
 
 def test_pictures_are_drawn_of_scores_without_correlations(correlated):
     assert correlation_files(correlated(sample=2))["c.png"].startswith(b"\x89PNG")
+
+
+def test_depth_is_beside_counting_where_networks_are_graphs(correlated):
+    report = correlated(space="nas_bench_201", sample=30)
+    depths = report.sample.score("depth").values
+    for architecture, depth in zip(report.sample.architectures, depths, strict=True):
+        there = {name for name, operation in architecture.items() if operation not in ("none", "skip_connect")}
+        assert depth <= 1 + len(there)
+    assert report.finding("depth").role == "baseline"
+    assert report.finding("good").bias["depth"] == pytest.approx(
+        stats.spearmanr(report.sample.score("good").values, depths).statistic
+    )
+    assert report.baseline in ("params", "flops")
+
+
+@pytest.mark.slow
+def test_workers_report_the_same_as_one(correlated, tmp_path):
+    one = correlated(sample=12)
+    two = correlated(sample=12, storage=str(tmp_path / "two.db"), execution={"workers": 2, "devices": ["cpu"]})
+    assert correlation_json(one)["scores"] == correlation_json(two)["scores"]

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from automl.cascade import FailureKind
 from automl.cli._app import COMMANDS
-from automl.definition import Budget, ComponentSpec, Execution, StudyDefinition
+from automl.definition import Budget, ComponentSpec, Correlation, Execution, StudyDefinition
 from automl.hooks import Hooks
 from automl.plugins import BUNDLED, KINDS, load_plugins
 from automl.studyfile import StudyFile
@@ -19,7 +19,12 @@ from automl.studyfile import StudyFile
 HOOKS = sorted(name for name in vars(Hooks) if name.startswith("register_"))
 SETTINGS = [
     (prefix + name, field)
-    for prefix, model in (("", StudyDefinition), ("budget.", Budget), ("execution.", Execution))
+    for prefix, model in (
+        ("", StudyDefinition),
+        ("budget.", Budget),
+        ("execution.", Execution),
+        ("correlation.", Correlation),
+    )
     for name, field in model.model_fields.items()
 ]
 COMPONENTS = sorted(load_plugins(BUNDLED, environment={"AUTOML_LOAD_PLUGINS": ""}).components)
@@ -59,7 +64,7 @@ def test_setting_is_documented_with_its_default(name, field, documents):
     _, default, flag, meaning = (cell.strip() for cell in re.split(r"(?<!\\)\|", row[1]))
     assert default == in_words(name, field.default)
     assert len(meaning) > 5
-    assert not flag or flag.strip("`") in search_flags()
+    assert not flag or flag.strip("`") in search_flags() | flags_of("correlate")
 
 
 def in_words(name, default):
@@ -78,6 +83,8 @@ def in_words(name, default):
             return ", ".join(spec.name for spec in default)
         case _, bool():
             return str(default).lower()
+        case _, tuple():
+            return ", ".join(default)
     return str(default)
 
 

@@ -33,11 +33,16 @@ class Scores(Evaluator):
         names = {"good": "max", "opposite": "max", "fewer": "min", "level": "max", "patchy": "max"}
         sizes = (Metric("params", "min"), Metric("flops", "min"))
         own = (*(Metric(name, direction) for name, direction in names.items()), *sizes)
-        return (*own, Metric("good_time", "min", "s", is_measured=True), Metric("other_time", "min", "s", is_measured=True))
+        return (
+            *own,
+            Metric("good_time", "min", "s", is_measured=True),
+            Metric("other_time", "min", "s", is_measured=True),
+        )
 
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         place = place_of(candidate)
-        time.sleep(self.options.pause)
+        if self.options.pause:
+            time.sleep(self.options.pause)
         found = {
             "good": place + 40.0 * math.sin(place),
             "opposite": float(-place),
@@ -71,7 +76,11 @@ class Accuracy(Evaluator):
     options: Options
 
     def metrics(self, task: Task) -> tuple[Metric, ...]:
-        return (Metric("val_accuracy", "max", "%"), Metric("test_accuracy", "max", "%"), Metric("published_good", "max"))
+        return (
+            Metric("val_accuracy", "max", "%"),
+            Metric("test_accuracy", "max", "%"),
+            Metric("published_good", "max"),
+        )
 
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         if self.options.fails:

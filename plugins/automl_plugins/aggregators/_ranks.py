@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import ConfigurationError, Direction
+from automl import ConfigurationError
+
+Direction: TypeAlias = Literal["max", "min"]
 
 
-def rank_table(
-    columns: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction]
-) -> NDArray[np.float64]:
+def rank_table(columns: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction]) -> NDArray[np.float64]:
     """Return the ranks of every column, `(networks, columns)`, from 1, the worst, to the number of networks.
 
-    Networks that tie share the mean of the ranks they take up. NaN is worse than any number, infinity included, and ties
-    with NaN. So the ranks of a column always have the same sum, and only the order of its numbers counts.
+    Networks that tie share the mean of the ranks they take up. NaN is worse than any number, infinity included, and
+    ties with NaN. So the ranks of a column always have the same sum, and only the order of its numbers counts.
 
     Raises:
         ConfigurationError: there is no column, they differ in length, or one has no direction.

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Aggregator, Direction
-from automl_plugins.aggregators._ranks import rank_table
+from automl import Aggregator
+from automl_plugins.aggregators._ranks import Direction, rank_table
 
 
 class LogRank(Aggregator):
@@ -26,7 +26,9 @@ class LogRank(Aggregator):
     [-1.39, 0.0]
     """
 
-    paper: ClassVar[str] = "Lee and Ham. AZ-NAS: Assembling zero-cost proxies for network architecture search. CVPR 2024."
+    paper: ClassVar[str] = (
+        "Lee and Ham. AZ-NAS: Assembling zero-cost proxies for network architecture search. CVPR 2024."
+    )
 
     def combine(
         self, columns: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction]

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Aggregator, Direction
-from automl_plugins.aggregators._ranks import rank_table
+from automl import Aggregator
+from automl_plugins.aggregators._ranks import Direction, rank_table
 
 
 class RankSum(Aggregator):
@@ -32,4 +32,5 @@ class RankSum(Aggregator):
         self, columns: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction]
     ) -> NDArray[np.float64]:
         """Return the sums, from the number of columns to that times the number of networks."""
-        return rank_table(columns, directions).sum(axis=1)
+        summed: NDArray[np.float64] = rank_table(columns, directions).sum(axis=1)
+        return summed

@@ -55,7 +55,7 @@ def multiply_accumulates(run: Callable[[], object], *, on_meta: bool = True) -> 
     else:
         with torch.enable_grad(), _plain_kernels(), MultiplyAccumulates() as counter:
             run()
-    return counter.total
+    return int(counter.total)
 
 
 @contextmanager
@@ -64,8 +64,8 @@ def _plain_kernels() -> Iterator[None]:
     with ExitStack() as stack:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It also sets a property of GPUs that may be absent, and says so.
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))  # type: ignore[no-untyped-call]
-        stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # type: ignore[no-untyped-call]
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield
 
@@ -75,7 +75,7 @@ class MultiplyAccumulates(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.total = 0
+        self.total: int = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -24,5 +24,5 @@ def correlations(rows: Tensor) -> Tensor:
     if constant:
         reason = f"the input Jacobian of {constant} of {len(rows)} examples is constant, which correlates with nothing"
         raise Unmeasurable("undefined", reason)
-    unit = centred / norms[:, None]
-    return unit @ unit.T
+    unit: Tensor = centred / norms[:, None]
+    return unit @ unit.mT

@@ -21,25 +21,42 @@ _LARGE = 200
 _FINITE = 800
 """Exponents up to here are multiplied out where an operation is not homogeneous."""
 
+# fmt: off
 _HOMOGENEOUS = frozenset(
-    """relu relu_ leaky_relu prelu rrelu dropout dropout1d dropout2d dropout3d identity max_pool1d max_pool2d max_pool3d
-    _max_pool1d _max_pool2d _max_pool3d boolean_dispatch avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
-    adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d _adaptive_max_pool2d
-    pad interpolate flatten reshape view view_as unflatten permute transpose movedim squeeze unsqueeze expand expand_as
-    contiguous clone mean sum amax max getitem __getitem__ select narrow chunk split unbind neg roll flip
-    repeat tile double to pixel_shuffle channel_shuffle""".split()
+    {
+        "__getitem__", "_adaptive_max_pool2d", "_max_pool1d", "_max_pool2d", "_max_pool3d", "adaptive_avg_pool1d",
+        "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+        "adaptive_max_pool3d", "amax", "avg_pool1d", "avg_pool2d", "avg_pool3d", "channel_shuffle", "chunk",
+        "clone", "contiguous", "double", "dropout", "dropout1d", "dropout2d", "dropout3d", "expand", "expand_as",
+        "flatten", "flip", "getitem", "identity", "interpolate", "leaky_relu", "max", "max_pool1d", "max_pool2d",
+        "max_pool3d", "mean", "movedim", "narrow", "neg", "pad", "permute", "pixel_shuffle", "prelu", "relu",
+        "relu_", "repeat", "reshape", "roll", "rrelu", "select", "split", "squeeze", "sum", "tile", "to",
+        "transpose", "unbind", "unflatten", "unsqueeze", "view", "view_as",
+    }
 )
 _SHAPES = frozenset(
-    """__get__ __len__ size dim ndimension stride numel nelement element_size get_device is_contiguous is_floating_point
-    is_complex is_same_size requires_grad_ data_ptr""".split()
+    {
+        "__get__", "__len__", "data_ptr", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
+        "is_floating_point", "is_same_size", "ndimension", "nelement", "numel", "requires_grad_", "size", "stride",
+    }
 )
 _LINEAR = frozenset(
-    """linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d""".split()
+    {
+        "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear",
+    }
 )
-_SUMS = frozenset({"add", "add_", "__add__", "__iadd__", "__radd__", "sub", "__sub__", "cat", "concat", "stack"})
+_SUMS = frozenset(
+    {
+        "__add__", "__iadd__", "__radd__", "__sub__", "add", "cat", "concat", "stack", "sub",
+    }
+)
 _PRODUCTS = frozenset(
-    """mul mul_ __mul__ __imul__ __rmul__ multiply matmul __matmul__ mm bmm div __truediv__ einsum""".split()
+    {
+        "__imul__", "__matmul__", "__mul__", "__rmul__", "__truediv__", "bmm", "div", "einsum", "matmul", "mm",
+        "mul", "multiply",
+    }
 )
+# fmt: on
 
 
 class Extended(Tensor):
@@ -73,7 +90,7 @@ class Extended(Tensor):
         with torch._C.DisableTorchFunctionSubclass():
             return self.as_subclass(Tensor)
 
-    def values(self) -> Tensor:  # type: ignore[override]
+    def values(self) -> Tensor:
         """Return the values; raises `Unmeasurable` where they are beyond the format."""
         return _values(self, "the value")
 
@@ -99,13 +116,22 @@ def _computed(func: Callable[..., Any], name: str, args: tuple[Any, ...], named:
         return _linear(func, args, named)
     if name in _PRODUCTS and not (name in ("div", "__truediv__") and isinstance(args[1], Extended)):
         return _wrapped(func(*_plain(args), **_plain(named)), sum(leaf.exponent for leaf in found))
-    if name in _SUMS:
+    if name in _SUMS and not _leaves(named):
         common = max(exponents | ({0} if _has_plain_numbers(args) else set()))
-        return _wrapped(func(*_aligned(args, common), **_plain(named)), common)
-    if name in _HOMOGENEOUS and len(found) == 1:
+        return _wrapped(func(*_aligned(args, common), **named), common)
+    if name in _HOMOGENEOUS and _is_homogeneous(name, args, named):
         return _wrapped(func(*_plain(args), **_plain(named)), found[0].exponent)
+    if name == "__setitem__" or (name.endswith("_") and not name.endswith("__")) or "out" in named:
+        raise Unmeasurable("not_finite", f"the flow is beyond float64, and `{name}` overwrites a part of it in place")
     read = _mapped((args, named), lambda leaf: _values(leaf, name) if isinstance(leaf, Extended) else leaf)
     return _wrapped(func(*read[0], **read[1]), 0)
+
+
+def _is_homogeneous(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Say whether the call has one operand, slopes of a PReLU apart, and pads with nothing but zeros."""
+    if name == "pad":
+        return not (args[3] if len(args) > 3 else named.get("value"))
+    return name == "prelu" or len(_leaves((args, named))) == 1
 
 
 def _linear(func: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -175,6 +201,8 @@ def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _leaves(tree: object) -> list[Tensor]:
-    found: list[Tensor] = []
-    _mapped(tree, lambda leaf: found.append(leaf) or leaf)
-    return found
+    if isinstance(tree, Tensor):
+        return [tree]
+    if isinstance(tree, Mapping):
+        return [leaf for value in tree.values() for leaf in _leaves(value)]
+    return [leaf for value in tree for leaf in _leaves(value)] if isinstance(tree, tuple | list) else []

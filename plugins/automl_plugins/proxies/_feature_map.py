@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -16,10 +16,10 @@ _REDUCTIONS = frozenset({"mean", "amax", "sum", "max"})
 def last_feature_map(network: nn.Module, batch: Batch) -> Tensor:
     """Return what ``network`` hands to its global pooling, `(examples, channels, *positions)`, from one forward pass.
 
-    No special forward pass is needed: calls of PyTorch's functions are watched, and the last one that makes feature maps
-    (four axes and more) rows (two axes) is where they end, be it pooling, a mean or a flattening. If pooling has made the
-    maps single pixels before that, its input is returned, whatever comes between pooling and rows. A network that
-    returns maps has no pooling; then they are the answer.
+    No special forward pass is needed: calls of PyTorch's functions are watched, and the last one that makes feature
+    maps (four axes and more) rows (two axes) is where they end, be it pooling, a mean or a flattening. If pooling has
+    made the maps single pixels before that, its input is returned, whatever comes between pooling and rows. A network
+    that returns maps has no pooling; then they are the answer.
 
     Raises:
         Unmeasurable: the network makes no feature maps, or makes sequences of them, as transformers do.
@@ -58,7 +58,7 @@ class _Ends(TorchFunctionMode):
             self._note(func, source, result)
         return result
 
-    def _has_examples(self, value: object) -> bool:
+    def _has_examples(self, value: object) -> TypeGuard[Tensor]:
         return isinstance(value, Tensor) and value.ndim >= 2 and value.shape[0] == self._examples
 
     def _note(self, func: Callable[..., Any], source: Tensor, result: Tensor) -> None:

@@ -16,10 +16,13 @@ from torch.overrides import TorchFunctionMode
 from automl import NORMALISATIONS, Batch, Bench, BnMode, Unmeasurable, logits_of, trainable
 from automl_plugins.proxies._extended import Extended
 
+_UNDERFLOW = -600.0
+"""Logarithm of a flow so small that most of it may have been lost: float64 ends at -745."""
+
 Bypass = Literal["all", "batch", "none"]
 
-_BATCH = frozenset({functional.batch_norm, torch.batch_norm})
-_OTHERS = frozenset(
+_BATCH: frozenset[Callable[..., Any]] = frozenset({functional.batch_norm, torch.batch_norm})
+_OTHERS: frozenset[Callable[..., Any]] = frozenset(
     {
         functional.instance_norm,
         functional.layer_norm,
@@ -57,7 +60,7 @@ def flow(bench: Bench, parameters: Literal["weights", "all"], bypass: Bypass, bn
     with bench.seeded("flow"), _positive(_BYPASSED[bypass][0]) as mode:
         bench.method = "float64"
         found = _logarithm(network, batch, chosen)
-        if found is None:
+        if found is None or found < _UNDERFLOW:
             bench.check()
             bench.method, mode.wrap = "extended float64", Extended.of
             extended = batch.mapped(lambda x: Extended.of(x) if x.is_floating_point() else x)
@@ -70,11 +73,9 @@ def flow(bench: Bench, parameters: Literal["weights", "all"], bypass: Bypass, bn
 
 
 def _logarithm(network: nn.Module, batch: Batch, parameters: list[nn.Parameter]) -> float | None:
-    """Return the logarithm of the flow; ``None`` where a number overflowed, or all underflowed."""
-    total = logits_of(network(*batch.args, **batch.kwargs)).sum()
-    exponent = 0
-    if isinstance(total, Extended):
-        total, exponent = total.mantissa(), total.exponent
+    """Return the logarithm of the flow; ``None`` where a number overflowed."""
+    result = logits_of(network(*batch.args, **batch.kwargs)).sum()
+    total, exponent = (result.mantissa(), result.exponent) if isinstance(result, Extended) else (result, 0)
     if not parameters or not total.requires_grad:
         raise Unmeasurable("unsupported", "the outputs depend on no trainable parameter of the chosen ones")
     gradients = torch.autograd.grad(total, parameters, allow_unused=True)

@@ -88,12 +88,14 @@ def active(rows: Tensor) -> Tensor:
 def by_example(tensor: Tensor, size: int) -> Tensor | None:
     """Return ``tensor`` as `(examples, units)`, or ``None`` where it has no axis of examples.
 
-    Examples lie along the first axis that is as long as the batch (positions may come before them); or the first axis
-    holds several rows of each example in turn, as when positions are flattened into it.
+    Examples lie along the first axis; of three, the second where that is as long as the batch and the first is not
+    (`(positions, examples, features)`); or the first axis has several rows of each example in turn, as when positions
+    are flattened into it.
     """
-    axis = next((axis for axis, length in enumerate(tensor.shape) if length == size), None)
-    if axis is not None:
-        return tensor.movedim(axis, 0).reshape(size, -1)
+    if tensor.ndim == 3 and tensor.shape[0] != size == tensor.shape[1]:
+        return tensor.transpose(0, 1).reshape(size, -1)
+    if tensor.ndim and tensor.shape[0] == size:
+        return tensor.reshape(size, -1)
     if tensor.ndim > 1 and tensor.shape[0] % size == 0:
         return tensor.reshape(size, -1)
     return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from automl import BaseOptions, Bench, logits_of, trainable
+from automl import BaseOptions, Bench, Unmeasurable, logits_of, trainable
 
 Count = Literal["reachable", "all"]
 
@@ -34,25 +35,27 @@ def reachable(bench: Bench) -> set[str]:
 
     One example is sent through a private copy, and the graph that autograd keeps is walked; nothing is differentiated.
     What a dead branch holds is not in it. A weight that is executed and then multiplied by zero is.
+
+    Raises:
+        Unmeasurable: the outputs are cut off from all parameters, or the network runs without autograd.
     """
     network = bench.fresh("frozen")
     batch = bench.batch.select(slice(0, 1))
     with bench.seeded("reachable"), torch.enable_grad():
         logits = logits_of(network(*batch.args, **batch.kwargs))
-    leaves = _leaves(logits)
+    if not logits.requires_grad:
+        raise Unmeasurable("unsupported", "autograd sees no parameter behind the outputs; `all` counts them without it")
+    leaves = {id(node.variable) for node in graph_of([logits]) if hasattr(node, "variable")} | {id(logits)}
     return {name for name, parameter in trainable(network, "all").items() if id(parameter) in leaves}
 
 
-def _leaves(output: Tensor) -> set[int]:
-    """Return the ids of the tensors that gradients of ``output`` would be accumulated in."""
-    waiting: list[Any] = [output.grad_fn] if output.grad_fn is not None else []
-    seen, leaves = set(waiting), {id(output)}
+def graph_of(outputs: Sequence[Tensor]) -> set[Any]:
+    """Return the nodes of the graph that autograd keeps for ``outputs``."""
+    waiting: list[Any] = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    seen = set(waiting)
     while waiting:
-        node = waiting.pop()
-        if hasattr(node, "variable"):
-            leaves.add(id(node.variable))
-        for following, _ in node.next_functions:
-            if following is not None and following not in seen:
-                seen.add(following)
-                waiting.append(following)
-    return leaves
+        for node, _ in waiting.pop().next_functions:
+            if node is not None and node not in seen:
+                seen.add(node)
+                waiting.append(node)
+    return seen

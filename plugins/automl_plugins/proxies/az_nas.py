@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from automl import Bench, InputKind, Metric, Proxy, Reading, Unmeasurable
 from automl_plugins.proxies._blocks import block_features
@@ -18,7 +19,7 @@ from automl_plugins.proxies.flops import Flops
 
 
 class AzNas(Proxy):
-    """Expressivity, progressivity, trainability and complexity; Eq. 2 to 8 of [1].
+    """Expressivity, progressivity, trainability and complexity, as in Section 3 of [1].
 
     A network with new weights (Kaiming, fan-in) is looked at block by block (`block_features`):
 
@@ -30,7 +31,8 @@ class AzNas(Proxy):
     * complexity: multiply-accumulates, as ``flops`` counts.
 
     Where a block makes the map smaller by a factor, the positions that become one are channels of their own, as
-    published; an edge that does not fill such a group is filled up with zeros. The aggregator ``az_nas`` makes one score.
+    published; an edge that does not fill such a group is filled up with zeros, and one that a convolution without
+    padding cuts off is left out. The aggregator ``az_nas`` makes one score of the four.
 
     Deviations from [1]: blocks are found in networks of any make; 2 - σ - 1/σ has no 1e-6 in the denominator. What [1]
     sets to minus infinity is ``undefined`` here: trainability with a block that is the identity (it has nothing to
@@ -47,7 +49,9 @@ class AzNas(Proxy):
     declared: ClassVar[tuple[Metric, ...]] = (
         Metric("az_expressivity", "max", "nat", "Entropy of the principal components of the blocks' features."),
         Metric("az_progressivity", "max", "nat", "Smallest increase of that entropy between blocks."),
-        Metric("az_trainability", "max", doc="Mean of 2 - σ - 1/σ, σ the largest singular value of a block's Jacobian."),
+        Metric(
+            "az_trainability", "max", doc="Mean of 2 - σ - 1/σ, σ the largest singular value of a block's Jacobian."
+        ),
         Metric("az_complexity", "max", "MAC", "Multiply-accumulates of one example."),
     )
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"images"})
@@ -60,6 +64,8 @@ class AzNas(Proxy):
         with torch.enable_grad(), bench.seeded("pass"):
             features = block_features(network, bench.batch)
         bench.check()
+        if not all(bool(feature.isfinite().all()) for feature in features):
+            raise Unmeasurable("not_finite", "the features of a block are not finite")
         return {
             **_entropies(features),
             "az_trainability": _trainability(features, bench.generator("az_nas probes")),
@@ -101,6 +107,8 @@ def _trainability(features: list[Tensor], generator: torch.Generator) -> Reading
             return Unmeasurable("undefined", f"{reason} does not depend on the block before it")
         if found.shape == probe.shape and torch.equal(found, probe):
             return Unmeasurable("undefined", f"{reason} is the identity, which has nothing to train")
+        if found.ndim != probe.ndim:
+            return Unmeasurable("unsupported", f"{reason} changes the number of axes of the feature maps")
         scale = _largest(found, probe)
         if scale == 0:
             return Unmeasurable("undefined", f"{reason} passes no gradient on")
@@ -110,28 +118,28 @@ def _trainability(features: list[Tensor], generator: torch.Generator) -> Reading
 
 def _largest(arrived: Tensor, sent: Tensor) -> float:
     """Return the largest singular value of the mean over positions of the product of what arrived and was sent."""
-    axes = range(2, sent.ndim)
-    if arrived.ndim != sent.ndim:
-        raise Unmeasurable("unsupported", "a block changes the number of axes of its feature maps")
-    arrived = _grouped(arrived, [-(-arrived.shape[axis] // sent.shape[axis]) for axis in axes])
-    sent = _grouped(sent, [-(-sent.shape[axis] // arrived.shape[axis]) for axis in axes])
-    if arrived.shape[2:] != sent.shape[2:]:
-        raise Unmeasurable("unsupported", "a block makes its feature maps larger and smaller at once")
+    for axis in range(2, sent.ndim):
+        if arrived.shape[axis] >= sent.shape[axis]:
+            arrived = _grouped(arrived, axis, sent.shape[axis])
+        else:
+            sent = _grouped(sent, axis, arrived.shape[axis])
     rows = _rows(sent)
     product = _rows(arrived).double().T @ rows.double() / len(rows)
     return float(torch.linalg.matrix_norm(product, 2))
 
 
-def _grouped(maps: Tensor, factors: list[int]) -> Tensor:
-    """Return maps smaller by ``factors``, the positions of a group as channels; zeros fill up the last groups."""
-    for axis, factor in enumerate(factors, start=2):
-        lacking = -maps.shape[axis] % factor
-        if lacking:
-            shape = list(maps.shape)
-            shape[axis] = lacking
-            maps = torch.cat([maps, maps.new_zeros(shape)], dim=axis)
-        maps = maps.unflatten(axis, (-1, factor)).movedim(axis + 1, 2).flatten(1, 2)
-    return maps
+def _grouped(maps: Tensor, axis: int, length: int) -> Tensor:
+    """Return maps with ``length`` positions along an axis: a group becomes one position, with channels for its members.
+
+    Positions that lack at the end are zeros; if there are too many, the middle ones stay.
+    """
+    lines = maps.movedim(axis, -1)
+    factor = max(1, round(lines.shape[-1] / length))
+    lacking = length * factor - lines.shape[-1]
+    left = min(0, lacking) // 2
+    padded = functional.pad(lines, (left, lacking - left))
+    groups = padded.reshape(*padded.shape[:-1], length, factor)
+    return groups.movedim(-1, 2).flatten(1, 2).movedim(-1, axis)
 
 
 def _rows(maps: Tensor) -> Tensor:

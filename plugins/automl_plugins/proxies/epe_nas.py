@@ -44,11 +44,12 @@ class EpeNas(Proxy):
         jacobian = bench.jacobian()
         logits = bench.shared("jacobian").logits
         targets = bench.batch.targets
-        assert logits is not None and targets is not None
+        assert logits is not None
+        assert targets is not None
         if targets.ndim != 1 or logits.ndim != 2:
             reason = f"it needs one class per example, and targets are {tuple(targets.shape)}"
             raise Unmeasurable("unsupported", reason)
-        groups = [rows for label in targets.unique() if len(rows := jacobian[targets == label]) > 1]
+        groups = [rows for label in torch.unique(targets) if len(rows := jacobian[targets == label]) > 1]
         if not groups:
             raise Unmeasurable("undefined", "no class has two examples in the batch; make it larger or balance it")
         return class_score(groups, logits.shape[1])

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
@@ -59,9 +59,9 @@ class Fisher(Proxy):
     """Sum over layers and channels of ``½ mean_n (Σ_space a ∘ ∂L/∂a)²``, a the output of the layer.
 
     Layers are convolutions (channels are axis 1), and, with channels on the last axis, linear and recurrent layers and
-    embeddings; projections inside of `nn.MultiheadAttention` are no layers of their own and are not seen. L is the mean
-    loss as in [3], where [1] has the loss of each example: so the value falls with the square of the batch size, for
-    all networks alike.
+    embeddings (in one of positions, those stand for examples); projections inside of `nn.MultiheadAttention` are no
+    layers of their own and are not seen. L is the mean loss as in [3], where [1] has the loss of each example: so the
+    value falls with the square of the batch size, for all networks alike.
 
     Deviations: a channel counts once (see ``broadcast``); the code of [3] takes axis 1 for the channels of linear
     layers on sequences, which is the position.

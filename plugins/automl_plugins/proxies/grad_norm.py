@@ -28,4 +28,4 @@ class GradNorm(Proxy):
 
     def measure(self, bench: Bench, observer: Any) -> Reading:
         pairs = weights_and_gradients(bench, self.options.parameters)
-        return sum(float(gradient.norm()) for _, gradient in pairs)
+        return sum(float(gradient.double().norm()) for _, gradient in pairs)

@@ -68,6 +68,8 @@ def _summed(chunks: Iterator[dict[str, Tensor]], chosen: dict[str, nn.Parameter]
     sums = {name: torch.zeros(p.shape, dtype=torch.int32, device=p.device) for name, p in chosen.items()}
     for chunk in chunks:
         for name in sums.keys() & chunk.keys():
+            if chunk[name].isnan().any():
+                raise Unmeasurable("not_finite", "the loss has gradients that are no numbers")
             sums[name] += chunk[name].sign().sum(dim=0, dtype=torch.int32)
     return sums
 

@@ -15,7 +15,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from automl import BaseOptions, Bench, Metric, Proxy, Reading, Unmeasurable, logits_of, trainable
+from automl_plugins.proxies._reachable import graph_of
 from automl_plugins.proxies._saliency import SaliencyOptions
+
+_DEAD_ENDS = frozenset({"torch::autograd::Error", "torch::autograd::NotImplemented"})
+"""Nodes that PyTorch leaves in a graph where something may be differentiated once only."""
 
 
 class Grasp(Proxy):
@@ -67,6 +71,11 @@ def _second(gradients: list[Tensor], weights: list[nn.Parameter]) -> tuple[Tenso
     attached = [g for g in gradients if g.requires_grad]
     if not attached:
         return tuple(None for _ in weights)
+    if any(node.name() in _DEAD_ENDS for node in graph_of(attached)):
+        # It would raise on the way to its own inputs only, which nobody asks for: the Hessian would silently lack it.
+        raise Unmeasurable(
+            "unsupported", "the gradients cannot be differentiated again (a once-differentiable function)"
+        )
     try:
         return torch.autograd.grad(attached, weights, [g.detach() for g in attached], allow_unused=True)
     except (RuntimeError, NotImplementedError) as error:
@@ -81,5 +90,5 @@ def _differentiable_twice(network: nn.Module) -> Iterator[None]:
         stack.enter_context(torch.enable_grad())
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if any(isinstance(module, nn.RNNBase) for module in network.modules()):
-            stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # type: ignore[no-untyped-call]
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         yield

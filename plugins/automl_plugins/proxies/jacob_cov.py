@@ -19,9 +19,9 @@ _OFFSET = 1e-5
 class JacobCov(Proxy):
     """``-sum(ln(v + k) + 1 / (v + k))`` over the eigenvalues v of the correlations of input Jacobians, k = 1e-5.
 
-    A row of the Jacobian is the gradient of the sum of the outputs by one example. The score is at most minus the number
-    of examples, and next to that where no two rows correlate. Deviation from the published code: the solver is the symmetric one,
-    so that eigenvalues are real, and rounding below 0 is cut off.
+    A row of the Jacobian is the gradient of the sum of the outputs by one example. The score is at most minus the
+    number of examples, and next to that where no two rows correlate. Deviation from the published code: the solver is
+    the symmetric one, so that eigenvalues are real, and rounding below 0 is cut off.
 
     >>> JacobCov.declared[0].direction
     'max'

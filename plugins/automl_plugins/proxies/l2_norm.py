@@ -38,4 +38,4 @@ class L2Norm(Proxy):
         found = counted(bench, self.options.parameters, self.options.count)
         if not found:
             raise Unmeasurable("unsupported", "the outputs depend on no trainable parameter of the chosen ones")
-        return sum(float(parameter.detach().norm()) for parameter in found.values())
+        return sum(float(parameter.detach().double().norm()) for parameter in found.values())

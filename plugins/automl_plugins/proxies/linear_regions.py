@@ -88,7 +88,7 @@ class LinearRegions(Proxy):
 
     @property
     def _is_shared(self) -> bool:
-        return self.options.inputs == "batch" and self.options.init == "given"
+        return (self.options.inputs, self.options.init) == ("batch", "given")
 
     def _own_pass(self, bench: Bench) -> Regions:
         """Return the regions of noise, or in a network with other weights."""

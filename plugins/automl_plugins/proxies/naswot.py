@@ -32,14 +32,15 @@ class AgreementKernel(Patterns):
         super().__init__(which)
         self._hamming: NDArray[np.int64] | None = None
         self._packed: list[NDArray[np.uint8]] = []
+        self._on_device: Tensor | None = None
 
     def see(self, pattern: Tensor) -> None:
         """Count where examples differ."""
         if self._hamming is None:
             self._hamming = np.zeros((len(pattern), len(pattern)), dtype=np.int64)
         if pattern.device.type != "cpu":
-            for part in pattern.split(2**24, dim=1):
-                self._hamming += differences(part).cpu().numpy()
+            for part in torch.split(pattern, 2**24, dim=1):
+                self._on_device = differences(part) if self._on_device is None else self._on_device + differences(part)
             return
         self._packed.append(packed(pattern.numpy()))
         if sum(part.shape[1] for part in self._packed) >= _BLOCK:
@@ -49,7 +50,8 @@ class AgreementKernel(Patterns):
         """Return ``units - Hamming``, `(examples, examples)`; whole numbers."""
         self._count()
         assert self._hamming is not None
-        return (self.units - self._hamming).astype(np.float64)
+        elsewhere = 0 if self._on_device is None else self._on_device.cpu().numpy()
+        return (self.units - self._hamming - elsewhere).astype(np.float64)
 
     def _count(self) -> None:
         """Count what has been packed: XOR of every pair, of which the upper triangle is mirrored."""
@@ -58,7 +60,7 @@ class AgreementKernel(Patterns):
         words = np.concatenate(self._packed, axis=1).view(np.uint64)
         self._packed.clear()
         for row in range(len(words) - 1):
-            counts = np.bitwise_count(words[row + 1 :] ^ words[row]).sum(axis=1, dtype=np.int64)
+            counts = np.bitwise_count(words[row + 1 :] ^ words[row]).sum(axis=1, dtype=np.uint32)
             self._hamming[row, row + 1 :] += counts
             self._hamming[row + 1 :, row] += counts
 
@@ -110,4 +112,5 @@ def differences(pattern: Tensor) -> Tensor:
 def packed(pattern: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return `(examples, bytes)` with eight units in a byte, filled up with zeros to whole words of eight bytes."""
     octets = np.packbits(pattern, axis=1)
-    return np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8)))
+    missing = -octets.shape[1] % 8
+    return np.pad(octets, ((0, 0), (0, missing))) if missing else octets

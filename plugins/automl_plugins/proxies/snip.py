@@ -30,4 +30,4 @@ class Snip(Proxy):
 
     def measure(self, bench: Bench, observer: Any) -> Reading:
         pairs = weights_and_gradients(bench, self.options.parameters)
-        return sum(float((weight * gradient).abs().double().sum()) for weight, gradient in pairs)
+        return sum(float((weight.double() * gradient.double()).abs().sum()) for weight, gradient in pairs)

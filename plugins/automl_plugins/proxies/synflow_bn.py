@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from automl import BaseOptions, Bench, Metric, Proxy, Reading, Unmeasurable
 from automl_plugins.proxies._flow import flow
 from automl_plugins.proxies._saliency import SaliencyOptions
+
+_ROUNDING = math.log(1e-10)
+"""Normalised values are about 1, so that less than this is what cancelling terms leave in float64."""
 
 
 class SynflowBn(Proxy):
@@ -17,8 +21,8 @@ class SynflowBn(Proxy):
 
     Batch statistics are those of the one constant input, so that only what padding does at the border varies: the
     published definition, and a degenerate one. The absolute value is inside the sum, as published: with normalisation
-    behind a layer, its signed terms add up to nothing. Where a map has one position, there are no batch statistics, and
-    the value is undefined.
+    behind a layer, its signed terms add up to nothing. The value is undefined where a map has one position, which has
+    no batch statistics, and where no padding makes a map vary, so that normalisation leaves nothing of it.
 
     >>> SynflowBn.is_logarithm
     True
@@ -33,8 +37,11 @@ class SynflowBn(Proxy):
 
     def measure(self, bench: Bench, observer: Any) -> Reading:
         try:
-            return flow(bench, self.options.parameters, "none", "batch")
+            found = flow(bench, self.options.parameters, "none", "batch")
         except ValueError as error:
             if "more than 1" in str(error):
                 raise Unmeasurable("undefined", "a single example has no batch statistics at one position") from error
             raise
+        if found < _ROUNDING:
+            raise Unmeasurable("undefined", "a constant input leaves nothing but rounding after batch normalisation")
+        return found

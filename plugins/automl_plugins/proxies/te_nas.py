@@ -31,15 +31,15 @@ class TeNasOptions(BaseOptions):
 
 
 class TeNas(Proxy):
-    """κ = λ_max / λ_min of the tangent kernel, Eq. 3 of [1], and the regions of random inputs, Eq. 6; two scores.
+    """κ = λ_max / λ_min of the tangent kernel, and the number of regions that random inputs fall into: two scores.
 
-    The kernel is that of the summed outputs (``sum_logits``), by the parameters with ``weight`` in their name, with batch
-    statistics, in a network with new weights (Kaiming, fan-out): all as in the code of [1]. Regions are the distinct
-    activation patterns of N(0, 1) inputs in a network with new weights (Kaiming, fan-in). The aggregator ``rank_sum``
-    makes one score of both.
+    The kernel is that of the summed outputs (``sum_logits``), by the parameters with ``weight`` in their name, with
+    batch statistics, in a network with new weights (Kaiming, fan-out): all as in the code of [1]. Regions are the
+    distinct activation patterns of N(0, 1) inputs in a network with new weights (Kaiming, fan-in). The aggregator
+    ``rank_sum`` makes one score of both.
 
-    Deviations from [1]: a kernel whose smallest eigenvalue is rounding is ``ill_conditioned``, where the code of [1] can
-    return a negative κ, which ranks best, or replaces NaN by 100,000. Regions are those of the network itself on inputs
+    Deviations from [1]: a kernel whose smallest eigenvalue is rounding is ``ill_conditioned``, where the code of [1]
+    can return a negative κ, which ranks best, or replaces NaN by 100,000. Regions are those of the network on inputs
     of the size of the batch's, not of a copy of one channel on 3x3 images, which cannot be had of a given network; with
     as few inputs as a batch has, they all fall into regions of their own in most networks, and the count ties.
 
@@ -55,6 +55,10 @@ class TeNas(Proxy):
     )
     population: ClassVar[str] = "rank_sum"
 
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self.bn_mode = self.options.bn_mode  # type: ignore[misc]  # scores say how they were found
+
     def refusal(self, batch: Batch, criterion: Criterion) -> Unmeasurable | None:
         """Refuse a batch of one example, whose kernel has one eigenvalue."""
         if batch.size < 2:
@@ -62,9 +66,7 @@ class TeNas(Proxy):
         return super().refusal(batch, criterion)
 
     def measure(self, bench: Bench, observer: Any) -> Mapping[str, Reading]:
-        options = LinearRegionsOptions(
-            inputs="noise", init="kaiming_fan_in", examples=self.options.regions_examples
-        )
+        options = LinearRegionsOptions(inputs="noise", init="kaiming_fan_in", examples=self.options.regions_examples)
         regions: Reading
         try:
             regions = LinearRegions(options).measure(bench, None)

@@ -23,12 +23,12 @@ class ZicoOptions(SaliencyOptions):
 
 
 class Zico(Proxy):
-    """Sum over the parameter tensors of ln Σ mean(|g|) / std(g), over the parts of the batch; Eq. 13 of [1].
+    """Sum over the parameter tensors of ln Σ mean(|g|) / std(g), over the parts of the batch [1].
 
-    The gradients g are of the mean loss on each part, of one network in one state. The standard deviation is that of the
-    whole population, as published (n in the denominator): of two parts it is half the difference, whose sign does not
-    count. Parameters without deviation are left out, as published, and so are tensors where all are. Multiplying the
-    loss by a number changes nothing but rounding.
+    The gradients g are of the mean loss on each part, of one network in one state. The standard deviation is that of
+    the whole population, as published (n in the denominator): of two parts it is half the difference, whose sign does
+    not count. Parameters without deviation are left out, as published, and so are tensors where all are. Multiplying
+    the loss by a number changes nothing but rounding.
 
     Deviations from [1]: the parts are disjoint parts of the one batch, not batches of their own, so that all proxies
     see the same data; all parameters with two axes or more count, not those of convolutions and linear layers alone;
@@ -38,9 +38,7 @@ class Zico(Proxy):
     2
     """
 
-    paper: ClassVar[str] = (
-        "Li et al. ZiCo: Zero-shot NAS via inverse coefficient of variation on gradients. ICLR 2023."
-    )
+    paper: ClassVar[str] = "Li et al. ZiCo: Zero-shot NAS via inverse coefficient of variation on gradients. ICLR 2023."
     Options: ClassVar[type[BaseOptions]] = ZicoOptions
     declared: ClassVar[tuple[Metric, ...]] = (
         Metric("zico", "max", doc="Sum of the layers' logarithms of gradient size over gradient deviation."),
@@ -61,6 +59,8 @@ class Zico(Proxy):
         for part in torch.arange(bench.batch.size, device=bench.device).tensor_split(parts):
             gradients = bench.gradients_of(bench.batch.select(part), network)
             found.append({name: gradient for name, gradient in gradients.items() if name in chosen})
+            if not all(bool(gradient.isfinite().all()) for gradient in found[-1].values()):
+                return Unmeasurable("not_finite", "the loss has gradients that are not finite")
             bench.check()
         common = [name for name in found[0] if all(name in gradients for gradients in found)]
         sums = [_signal_to_noise([gradients[name] for gradients in found]) for name in common]

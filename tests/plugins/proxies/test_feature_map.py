@@ -29,8 +29,12 @@ ENDINGS = {
     "mean": lambda maps: HEAD(maps.mean((2, 3))),
     "adaptive pooling": lambda maps: HEAD(functional.adaptive_avg_pool2d(maps, 1).flatten(1)),
     "pooling of the whole map": lambda maps: HEAD(functional.avg_pool2d(maps, 8).view(len(maps), -1)),
-    "dropout after pooling": lambda maps: HEAD(functional.dropout(maps.mean((2, 3), keepdim=True), 0.5, False).squeeze()),
-    "a convolution after pooling": lambda maps: HEAD(POINTWISE(functional.adaptive_max_pool2d(maps, 1)).relu().flatten(1)),
+    "dropout after pooling": lambda maps: HEAD(
+        functional.dropout(maps.mean((2, 3), keepdim=True), 0.5, False).squeeze()
+    ),
+    "a convolution after pooling": lambda maps: HEAD(
+        POINTWISE(functional.adaptive_max_pool2d(maps, 1)).relu().flatten(1)
+    ),
     "positions side by side": lambda maps: HEAD(maps.flatten(2).mean(2)),
     "flattening": lambda maps: WIDE(maps.flatten(1)),
     "no pooling": lambda maps: maps,

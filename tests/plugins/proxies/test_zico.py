@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 import zoo
-from automl_plugins.evaluators.zero_cost import score
 from torch import nn
 from torch.nn import functional
 
 from automl import ComponentSpec, private_copy
+from automl_plugins.evaluators.zero_cost import score
 
 
 def zico(model, batch, task="classification", **options):
@@ -44,7 +44,9 @@ def test_scaling_the_loss_changes_nothing():
     torch.manual_seed(0)
     model, batch = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), (torch.randn(8, 4), zoo.labels())
     found = [
-        zico(model.double(), (batch[0].double(), batch[1]), lambda o, t, by=by: by * functional.cross_entropy(o, t)).value
+        zico(
+            model.double(), (batch[0].double(), batch[1]), lambda o, t, by=by: by * functional.cross_entropy(o, t)
+        ).value
         for by in (1.0, 1000.0, 1e-6)
     ]
     assert found == pytest.approx([found[0]] * 3, rel=1e-9)

@@ -206,7 +206,7 @@ def projected(
     """
     problem = problem_of(network, inputs, logits_of, bn_mode, parameters)
     own = list(problem.parameters.values())
-    with own_randomness(own[0].device), torch.enable_grad():
+    with own_randomness(own[0].device), torch.inference_mode(False), torch.enable_grad():
         logits = _logits(problem)
         outputs = logits.shape[1] if reduction == "trace" else 1
         gram = torch.zeros(columns.shape[1], columns.shape[1], dtype=torch.float64, device=logits.device)
@@ -238,8 +238,9 @@ def _products(outputs: Tensor, parameters: list[nn.Parameter], directions: Tenso
                 rows.append(gradient.flatten())
     total = torch.zeros(len(directions.T), len(directions.T), dtype=torch.float64, device=outputs.device)
     while found:
+        # Gradients are forgotten as they are used.
         rows = found.pop()
-        for part in torch.stack(rows).split(_BLOCK, 1) if rows else ():
-            wide = part.double()
+        for start in range(0, len(rows[0]) if rows else 0, _BLOCK):
+            wide = torch.stack([row[start : start + _BLOCK] for row in rows]).double()
             total.addmm_(wide, wide.T)
     return total

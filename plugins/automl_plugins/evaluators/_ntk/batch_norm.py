@@ -29,13 +29,14 @@ class _FrozenBatchNorm(torch.autograd.Function):
 
 def frozen_batch_norm(module: nn.Module, inputs: Tensor) -> tuple[Tensor, LayerInput]:
     """Return the outputs, whose graph takes the statistics as constants, and the input with its statistics."""
-    outputs, mean, inverse_deviation = _FrozenBatchNorm.apply(inputs, module)
+    outputs, mean, inverse_deviation = _FrozenBatchNorm.apply(inputs, module)  # type: ignore[no-untyped-call]
     return outputs, LayerInput(inputs.detach(), mean, inverse_deviation)
 
 
 def normalised(module: Any, inputs: Tensor, known: LayerInput) -> Tensor:
     """Return the outputs for other inputs with statistics that are known already."""
-    assert known.mean is not None and known.inverse_deviation is not None
+    assert known.mean is not None
+    assert known.inverse_deviation is not None
     shape = (1, -1) + (1,) * (inputs.ndim - 2)
     scale = known.inverse_deviation if module.weight is None else known.inverse_deviation * module.weight
     outputs = (inputs - known.mean.reshape(shape).to(inputs.dtype)) * scale.reshape(shape).to(inputs.dtype)

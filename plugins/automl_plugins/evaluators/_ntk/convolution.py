@@ -1,9 +1,9 @@
 """Per-example weight gradients of convolutions, as matrix products on patches of the input.
 
 The input is laid out with channels last and padded once, so that the patches along the last axis of a row, `(kernel ×
-channels)` numbers, are contiguous. Patches are copied for a few examples at a time, so that they stay in the processor's
-cache, and multiplied by the output gradients of these examples. In two dimensions with stride 1 along the first axis,
-patches are formed along the second axis only, and each row of the kernel is a product with shifted patches.
+channels)` numbers, are contiguous. Patches are copied for a few examples at a time, so that they stay in the cache, and
+multiplied by the output gradients of these examples. In two dimensions with stride 1 along the first axis, patches are
+formed along the second axis only, and each row of the kernel is a product with shifted patches.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def convolution_rows(module: Any, inputs: Tensor, gradient: Tensor) -> Iterator[
     features = module.out_channels
     pieces = min(features, math.ceil(total / ROWS)) if module.groups == 1 else 1
     cotangents = gradient.shape[1] // features
-    split = gradient.unflatten(1, (cotangents, features))
+    split = gradient.reshape(len(gradient), cotangents, features, *gradient.shape[2:])
     for part in split.chunk(pieces, 2) if pieces > 1 else (split,):
         yield from _products(padded, part.flatten(1, 2), module)
 
@@ -80,8 +80,7 @@ def _products(padded: Tensor, gradient: Tensor, module: Any, *, is_shifted: bool
     patches = _patches(padded, out, module, 1 if is_shifted else 0)
     per_example = math.prod(patches.shape[1:])
     size = max(1, _PATCHES.get(padded.device.type, _MANY_PATCHES) // per_example)
-    height, width = out if len(out) == 2 else (0, 0)
-    starts = [i * module.dilation[0] * width for i in range(module.kernel_size[0])] if is_shifted else [0]
+    starts = [i * module.dilation[0] * out[1] for i in range(module.kernel_size[0])] if is_shifted else [0]
     positions = math.prod(out)
     columns = patches.shape[-1] * patches.shape[-2] if is_shifted else math.prod(patches.shape[1 + len(out) :])
     made = [padded.new_empty(count, features, columns // module.groups) for _ in starts]

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from automl_plugins.evaluators._ntk.kernel import Gram
 from automl_plugins.evaluators._ntk.networks import (
@@ -52,16 +53,20 @@ def mapped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple
         found = problem.outputs(torch.func.functional_call(network, chosen, batch.args, dict(batch.kwargs)))
         return found.reshape(-1) @ seed
 
-    over_examples = torch.func.vmap(torch.func.grad(value), in_dims=(None, None, 0), chunk_size=_CHUNK)
+    over_examples = torch.func.vmap(
+        torch.func.grad(value), in_dims=(None, None, 0), randomness="same", chunk_size=_CHUNK
+    )
     leaves = problem.batch.per_example()
-    gradients = [over_examples(parameters, seed, leaves) for seed in seeds] if len(made) == 1 else None
-    for name in parameters:
-        if gradients is not None:
-            made[0].add(torch.stack([each.pop(name).flatten(1) for each in gradients], 1).flatten(0, 1))
-    if gradients is None:
-        for seed, gram in zip(seeds, made, strict=True):
-            for rows in over_examples(parameters, seed, leaves).values():
-                gram.add(rows.flatten(1))
+    # Fused attention has no rule for mapping and would be run example by example.
+    with sdpa_kernel(SDPBackend.MATH):
+        if len(made) == 1:
+            gradients = [over_examples(parameters, seed, leaves) for seed in seeds]
+            for name in parameters:
+                made[0].add(torch.stack([each.pop(name).flatten(1) for each in gradients], 1).flatten(0, 1))
+        else:
+            for seed, gram in zip(seeds, made, strict=True):
+                for rows in over_examples(parameters, seed, leaves).values():
+                    gram.add(rows.flatten(1))
     return logits, 2 + 2 * len(seeds)
 
 
@@ -78,7 +83,9 @@ def looped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple
         logits = problem.logits(problem.batch)
     seeds = cotangents(logits.shape[1]).to(logits)
     made = grams(len(seeds))
-    parts = [(seeds, made[0])] if len(made) == 1 else list(zip(seeds.split(1), made, strict=True))
+    parts = (
+        [(seeds, made[0])] if len(made) == 1 else [(seed[None], gram) for seed, gram in zip(seeds, made, strict=True)]
+    )
     for part, gram in parts:
         for rows in rows_of(problem, part):
             gram.add(rows)
@@ -125,9 +132,8 @@ class _Rows:
             return
         for index, seed in enumerate(seeds):
             found = torch.autograd.grad(
-                logits,
+                (logits @ seed).sum(),
                 self._parameters,
-                seed[None],
                 retain_graph=keep or index + 1 < len(seeds),
                 allow_unused=True,
             )

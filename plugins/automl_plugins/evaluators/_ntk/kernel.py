@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -18,10 +19,10 @@ BnMode: TypeAlias = Literal["frozen", "batch"]
 Parameters: TypeAlias = Literal["all", "weights"]
 Method: TypeAlias = Literal["auto", "layerwise", "vmap", "loop"]
 
-# Columns of a product in single precision, whose sums are then added in double precision.
+# Columns of the products that are formed at a time.
 _BLOCK = 4096
 # Rows of a diagonal block, when only one triangle is computed.
-_ROWS = 80
+_ROWS = 40
 # From so many rows on, products are formed in single precision: in double precision they would take longest of all.
 _MANY_ROWS = 160
 
@@ -67,17 +68,25 @@ class Gram:
         shape = (rows,) if is_diagonal else (rows, rows)
         self._sum = torch.zeros(shape, dtype=torch.float64, device=device)
         self._is_diagonal = is_diagonal
+        self._wide: Tensor | None = None
 
     def add(self, rows: Tensor) -> None:
         """Add the products of ``rows``, `(rows, parameters)`."""
         if self._is_diagonal:
-            for part in rows.split(_BLOCK, 1):
+            for part in _blocks(rows):
                 self._sum += part.double().square().sum(1)
-        elif len(rows) < _MANY_ROWS or rows.dtype is torch.float64:
-            wide = rows.double()
-            self._sum.addmm_(wide, wide.T)
+        elif rows.dtype is torch.float64:
+            self._sum.addmm_(rows, rows.T)
+        elif len(rows) < _MANY_ROWS:
+            # Converted a cacheful at a time, into one place.
+            if self._wide is None:
+                self._wide = torch.empty(len(rows), _BLOCK, dtype=torch.float64, device=rows.device)
+            for part in _blocks(rows):
+                wide = self._wide[:, : part.shape[1]]
+                wide.copy_(part)
+                self._sum.addmm_(wide, wide.T)
         else:
-            for part in rows.split(_BLOCK, 1):
+            for part in _blocks(rows):
                 for start in range(0, len(part), _ROWS):
                     stop = min(start + _ROWS, len(part))
                     self._sum[start:stop, :stop] += part[start:stop] @ part[:stop].T
@@ -92,6 +101,11 @@ class Gram:
             return self._sum
         lower = self._sum.tril()
         return lower + lower.tril(-1).T
+
+
+def _blocks(rows: Tensor) -> Iterator[Tensor]:
+    for start in range(0, rows.shape[1], _BLOCK):
+        yield rows[:, start : start + _BLOCK]
 
 
 def epsilon_of(rows: int, dtype: torch.dtype) -> float:

@@ -18,7 +18,10 @@ from torch.nn import functional
 from automl_plugins.evaluators._ntk.convolution import ROWS, convolution_rows, transposed_rows
 
 Pieces: TypeAlias = Iterator[tuple[str, Tensor]]
-Rule: TypeAlias = Callable[[Any, Tensor, Tensor], Pieces]
+Rule: TypeAlias = Callable[[Any, "LayerInput", Tensor], Pieces]
+
+# Means of so many standard deviations are taken off before products are summed, or digits would be lost.
+_FAR_FROM_ZERO = 16.0
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -47,14 +50,14 @@ def is_supported(module: nn.Module) -> bool:
         return False
     if isinstance(module, nn.Embedding):
         return module.max_norm is None and not module.scale_grad_by_freq
-    if type(module) in _TRANSPOSED:
-        return bool(module.groups == 1)
-    return not (type(module) in _INSTANCE_NORMS and module.track_running_stats)
+    if isinstance(module, _TRANSPOSED):
+        return module.groups == 1
+    return not (isinstance(module, _INSTANCE_NORMS) and module.track_running_stats)
 
 
 def takes_many(module: nn.Module) -> bool:
     """Return whether several cotangents may be joined along the output features."""
-    return type(module) is nn.Linear or (type(module) in _CONVOLUTIONS and module.groups == 1)
+    return type(module) is nn.Linear or (isinstance(module, _CONVOLUTIONS) and module.groups == 1)
 
 
 def joined(module: nn.Module, gradients: list[Tensor]) -> Tensor:
@@ -92,7 +95,7 @@ def _linear(module: nn.Linear, given: LayerInput, gradient: Tensor) -> Pieces:
         inputs, outputs = inputs[:, None], outputs[:, None]
     inputs, outputs = inputs.flatten(1, -2), outputs.flatten(1, -2)
     # As with convolutions, a piece holds all cotangents of some of the features.
-    split = outputs.unflatten(2, (-1, module.out_features))
+    split = outputs.reshape(*outputs.shape[:2], -1, module.out_features)
     pieces = min(module.out_features, -(-outputs[:, 0].numel() * module.in_features // ROWS))
     for part in split.chunk(pieces, 3) if pieces > 1 else (split,):
         yield "weight", part.flatten(2).transpose(1, 2) @ inputs
@@ -111,12 +114,19 @@ def _transposed(module: Any, given: LayerInput, gradient: Tensor) -> Pieces:
 
 
 def _batch_norm(module: Any, given: LayerInput, gradient: Tensor) -> Pieces:
-    assert given.mean is not None and given.inverse_deviation is not None
+    assert given.mean is not None
+    assert given.inverse_deviation is not None
     shape = (1, -1) + (1,) * (given.value.ndim - 2)
-    centred = (given.value - given.mean.reshape(shape)).mul_(gradient)
     axes = tuple(range(2, gradient.ndim))
-    yield "weight", (centred.sum(axes) if axes else centred) * given.inverse_deviation
-    yield "bias", gradient.sum(axes) if axes else gradient
+    total = gradient.sum(axes) if axes else gradient
+    if float((given.mean.abs() * given.inverse_deviation).max()) < _FAR_FROM_ZERO:
+        products = given.value * gradient
+        weighted = (products.sum(axes) if axes else products) - given.mean * total
+    else:
+        centred = (given.value - given.mean.reshape(shape)).mul_(gradient)
+        weighted = centred.sum(axes) if axes else centred
+    yield "weight", weighted * given.inverse_deviation
+    yield "bias", total
 
 
 def _channel_norm(module: Any, given: LayerInput, gradient: Tensor) -> Pieces:
@@ -145,7 +155,7 @@ def _embedding(module: nn.Embedding, given: LayerInput, gradient: Tensor) -> Pie
     tokens, outputs = given.value.reshape(count, -1), gradient.reshape(count, -1, width)
     if module.padding_idx is not None:
         outputs = outputs * (tokens != module.padding_idx)[..., None]
-    found, places = tokens.unique(return_inverse=True)
+    found, places = torch.unique(tokens, return_inverse=True)
     rows = outputs.new_zeros(count, len(found), width)
     rows.scatter_add_(1, places[..., None].expand_as(outputs), outputs)
     yield "weight", rows

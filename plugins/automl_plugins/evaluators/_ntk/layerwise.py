@@ -13,7 +13,6 @@ does not find each layer's inputs where the batch had them (examples along anoth
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 
 from automl import Batch
 from automl_plugins.evaluators._ntk.batch_norm import frozen_batch_norm, normalised
@@ -30,6 +30,11 @@ from automl_plugins.evaluators._ntk.layers import LayerInput, is_supported
 from automl_plugins.evaluators._ntk.networks import Problem, channels_last, is_batch_norm, is_quicker_channels_last
 from automl_plugins.evaluators._ntk.products import Products, Share
 
+# Numbers that are kept of several cotangents before their products are formed. With more, backward passes are repeated
+# for groups of layers, but not more often than so.
+_KEPT = 9 * 2**23
+_MOST_GROUPS = 4
+
 
 def layerwise_gram(
     problem: Problem, cotangents: Callable[[int], Tensor], grams: Callable[[int], list[Gram]]
@@ -37,7 +42,7 @@ def layerwise_gram(
     """Add the products of per-example gradients to Gram matrices; return the outputs and the number of passes.
 
     Args:
-        problem: its network is as before afterwards.
+        problem: its network is of no use afterwards where this raises.
         cotangents: from the number of outputs to `(cotangents, outputs)`: combinations of outputs to differentiate, one
             backward pass each.
         grams: from the number of cotangents to one matrix for all, whose rows are examples times cotangents, or to one
@@ -51,18 +56,30 @@ def layerwise_gram(
         logits = recorder.forward()
         seeds = cotangents(logits.shape[1]).to(logits)
         recorder.backward(logits, seeds, grams(len(seeds)))
-    return logits.detach(), 2 + len(seeds)
+    return logits.detach(), 2 + recorder.passes
 
 
 @dataclass(eq=False, slots=True)
 class _Call:
-    """One call of a layer: its input, until that has been used, and its share in the kernel."""
+    """One call of a layer.
+
+    Attributes:
+        module: the layer.
+        given: its input, until that has been used.
+        version: of the input, which goes up when it is overwritten.
+        wanted: parameters that the kernel is of.
+        share: what is kept for the kernel.
+        edge: where its output is in the graph.
+        kept: numbers that are kept of a cotangent.
+    """
 
     module: nn.Module
     given: LayerInput | None
     version: int
     wanted: dict[str, nn.Parameter]
     share: Share = field(default_factory=Share)
+    edge: Any = None
+    kept: int = 0
 
 
 class _Anchored(torch.autograd.Function):
@@ -74,7 +91,7 @@ class _Anchored(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         return None, gradient.new_zeros(())
 
 
@@ -90,6 +107,8 @@ class _Recorder:
         self._is_backward = False
         self._anchor = torch.zeros((), device=problem.batch.main.device, requires_grad=True)
         self._products: Products | None = None
+        self._group: set[_Call] = set()
+        self.passes = 0
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -110,7 +129,6 @@ class _Recorder:
             for module in seen:
                 del module.forward
             self._calls.clear()
-            self._problem.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def forward(self) -> Tensor:
         """Return the outputs with a graph, having checked that every example stays in its place."""
@@ -129,21 +147,42 @@ class _Recorder:
         """Run a backward pass for each cotangent, and add what it finds."""
         self._products = products = Products(self._size, len(cotangents), grams, [call.wanted for call in self._calls])
         self._is_backward = True
-        for index, cotangent in enumerate(cotangents):
-            products.current = index
-            if logits.requires_grad:
-                torch.autograd.grad(
-                    logits,
-                    self._anchor,
-                    cotangent.expand_as(logits),
-                    retain_graph=index + 1 < len(cotangents),
-                    allow_unused=True,
-                )
-            products.end_pass()
+        groups = self._groups(len(cotangents) if len(grams) == 1 else 1)
+        for number, group in enumerate(groups, 1):
+            self._group, is_last = set(group), number == len(groups)
+            # What lies below the group need not be computed yet.
+            ends = self._anchor if is_last else [call.edge for call in group]
+            for index, cotangent in enumerate(cotangents):
+                products.current = index
+                keep = not is_last or index + 1 < len(cotangents)
+                if logits.requires_grad:
+                    self.passes += 1
+                    # A scalar: with `grad_outputs`, torch imports sympy, which takes a second.
+                    torch.autograd.grad((logits @ cotangent).sum(), ends, retain_graph=keep, allow_unused=True)
+                products.end_pass()
         for call in self._calls:
             if call.given is not None:
                 products.finish(call.module, call.given, call.wanted, call.share)
         products.end()
+
+    def _groups(self, cotangents: int) -> list[list[_Call]]:
+        """Return calls, the last first, in groups whose gradients can be kept at a time for several cotangents.
+
+        Groups are filled from the input on, so that the passes that are repeated end as early as can be.
+        """
+        calls = [call for call in self._calls if call.wanted]
+        if cotangents == 1 or not calls:
+            return [calls]
+        sizes = [cotangents * call.kept for call in calls]
+        most, total = max(_KEPT, sum(sizes) / _MOST_GROUPS), 0
+        groups: list[list[_Call]] = [[]]
+        for call, size in zip(calls, sizes, strict=True):
+            if groups[-1] and total + size > most:
+                groups.append([])
+                total = 0
+            groups[-1].append(call)
+            total += size
+        return groups[::-1]
 
     def _own(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Return the module's parameters that the kernel is of, by attribute."""
@@ -189,8 +228,12 @@ class _Recorder:
         if not is_recorded:
             return outputs
         if not outputs.requires_grad:
-            outputs = _Anchored.apply(outputs, self._anchor)
-        outputs.register_hook(partial(self._arrived, call))
+            outputs = _Anchored.apply(outputs, self._anchor)  # type: ignore[no-untyped-call]
+        columns = sum(parameter.numel() for parameter in own.values())
+        call.kept = min(outputs.numel(), columns * self._size)
+        # Taken now, since the outputs may be overwritten in place.
+        call.edge = get_gradient_edge(outputs)
+        outputs.register_hook(partial(self._arrived, call))  # type: ignore[no-untyped-call]
         return outputs
 
     def _again(self, module: nn.Module, original: Callable[..., Tensor], inputs: Tensor) -> Tensor:
@@ -206,7 +249,10 @@ class _Recorder:
 
     def _arrived(self, call: _Call, gradient: Tensor) -> None:
         """Take the gradient at a layer's output."""
-        assert self._products is not None and call.given is not None
+        if call not in self._group:
+            return
+        assert self._products is not None
+        assert call.given is not None
         if call.given.value._version != call.version:
             raise Unsupported("the input of a layer is overwritten in place")
         if self._products.take(call.module, call.given, call.wanted, call.share, gradient):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from automl import Batch, Unmeasurable
+from automl_plugins.evaluators._ntk.copying import private_copy
 from automl_plugins.evaluators._ntk.kernel import BnMode, Parameters
 from automl_plugins.evaluators._ntk.layers import BATCH_NORMS
 
@@ -62,7 +62,7 @@ class Problem:
 
 
 def as_batch(inputs: object) -> Batch:
-    """Return the batch that a tensor, a tuple of positional or a mapping of keyword arguments means, without targets."""
+    """Return the batch that a tensor, positional arguments or keyword arguments mean, without targets."""
     if isinstance(inputs, Batch):
         return Batch(inputs.args, inputs.kwargs)
     if isinstance(inputs, Mapping):
@@ -83,7 +83,7 @@ def problem_of(
     if own is not None:
         batch = batch.to(own.device)
     batch = batch.mapped(Tensor.detach)
-    copied = _private_copy(network)
+    copied = private_copy(network)
     trained = [name for name, parameter in copied.named_parameters() if parameter.requires_grad]
     names = frozenset(name for name in trained if parameters == "all" or "weight" in name)
     if not names:
@@ -164,25 +164,3 @@ def is_quicker_channels_last(problem: Problem) -> bool:
 def channels_last(inputs: Tensor) -> Tensor:
     """Return images stored channels last, anything else as it is."""
     return inputs.contiguous(memory_format=torch.channels_last) if inputs.ndim == 4 else inputs
-
-
-def _private_copy(network: nn.Module) -> nn.Module:
-    """Return a deep copy without gradients; computed tensors that modules keep are copied as constants."""
-    kept = [
-        value
-        for module in network.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    ]
-    memo: dict[int, Any] = {id(value): value.detach().clone() for value in kept}
-    for parameter in network.parameters():
-        if parameter.grad is not None:
-            # Not worth a copy; the parameter itself is copied as usual.
-            memo[id(parameter.grad)] = None
-    try:
-        return copy.deepcopy(network, memo)
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())
-        raise Unmeasurable(
-            "error", f"the network cannot be copied ({reason}); give one that `copy.deepcopy` can copy"
-        ) from error

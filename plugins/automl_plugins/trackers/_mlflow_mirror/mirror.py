@@ -17,6 +17,8 @@ from automl_plugins.trackers._mlflow_mirror import content
 from automl_plugins.trackers._mlflow_mirror.assignment import Children
 from automl_plugins.trackers._mlflow_mirror.connection import Connection, Found
 from automl_plugins.trackers._mlflow_mirror.content import Point
+from automl_plugins.trackers._mlflow_mirror.correlation import FOLDER as CORRELATION
+from automl_plugins.trackers._mlflow_mirror.correlation import correlation_attachments
 from automl_plugins.trackers._mlflow_mirror.fold import Course, is_marked
 from automl_plugins.trackers._mlflow_mirror.portraits import Portraits
 
@@ -116,9 +118,13 @@ class Mirror:
         for trial in self._course.top:
             self._write_files(trial)
         self._write_best()
+        attached = correlation_attachments(self._study, state, end)
+        if attached.files:
+            self._connection.write_files(self.run_id, attached.files, CORRELATION)
         self._connection.set_status(self.run_id, content.STUDY_STATUS[state], end)
+        points = [*self._course.points(), *attached.points]
         concluded = {"automl.concluded": f"{state} {self._position}"}
-        self._mark(points=self._course.points(), tags={**content.study_progress_tags(self._study), **concluded})
+        self._mark(points=points, tags={**content.study_progress_tags(self._study), **concluded})
         self._has_written = False
 
     # The parent run.
