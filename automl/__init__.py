@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         TaskError,
         TestSplitSealed,
     )
-    from automl.evaluator import Candidate, Context, Evaluator, EvaluatorOptions, Metric
+    from automl.evaluator import Candidate, Context, Direction, Evaluator, EvaluatorOptions, Metric
     from automl.executor import Executor, Slots
     from automl.graphs.canonical import canonical_key
     from automl.graphs.edit_distance import EditCosts, edit_distance
@@ -126,7 +126,7 @@ _HOMES = {
         "TaskError",
         "TestSplitSealed",
     ),
-    "evaluator": ("Candidate", "Context", "Evaluator", "EvaluatorOptions", "Metric"),
+    "evaluator": ("Candidate", "Context", "Direction", "Evaluator", "EvaluatorOptions", "Metric"),
     "executor": ("Executor", "Slots"),
     "graphs.canonical": ("canonical_key",),
     "graphs.edit_distance": ("EditCosts", "edit_distance"),
@@ -189,6 +189,7 @@ __all__ = [
     "DataFile",
     "DataSource",
     "Decision",
+    "Direction",
     "EditCosts",
     "EditPath",
     "EnumeratingChooser",

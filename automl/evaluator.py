@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from automl.architecture import Architecture
 from automl.options import BaseOptions, Component
@@ -107,6 +107,12 @@ class EvaluatorOptions(BaseOptions):
     """Metric that `keep` ranks by; by default the first that this evaluator reports."""
     keep_of: Annotated[int, Field(ge=1)] = 20
     """Size of a generation: how many trials before it, at most, a candidate is compared with."""
+
+    @field_validator("reject", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        """Accept a single condition as it is."""
+        return (value,) if isinstance(value, str) else value
 
 
 class Evaluator(Component, ABC):

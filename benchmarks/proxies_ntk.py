@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -132,10 +131,15 @@ def growth(name: str, size: int) -> float:
     model = network()
     WORK[name](model, images(2))
     model.zero_grad()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    before = pages * resource.getpagesize() / 2**20
+    before = resident("VmRSS")
     WORK[name](model, images(size))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+    return resident("VmHWM") - before
+
+
+def resident(what: str) -> float:
+    """Return megabytes: resident now (``VmRSS``), or at most since the program started (``VmHWM``)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
 
 def precision() -> float:

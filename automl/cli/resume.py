@@ -55,15 +55,8 @@ def resume(
         return continue_comparison(study, manner, without_trackers=dropped)
     found = load_study(study, store=store)
     if found.definition.correlation is not None:
-        from automl.cli._correlation import Manner as Reporting
-        from automl.cli._correlation import continue_correlation
-
-        options.refuse({"--jobs": jobs}, f"it is for comparisons, and {study} is a correlation")
-        options.refuse({"--time": time}, f"{study} is a correlation, whose sample is a number of trials")
-        _check_budget(found, trials, None)
-        changed = {name: value for name, value in given.items() if value is not None}
-        reporting = Reporting(storage=storage, durability=chosen, out=out, as_json=as_json, quiet=quiet)
-        return continue_correlation(found, reporting, trials=trials, execution=changed, without_trackers=dropped)
+        shown = {"storage": storage, "durability": chosen, "out": out, "as_json": as_json, "quiet": quiet}
+        return _resume_correlation(found, shown, trials, given, dropped, {"--jobs": jobs, "--time": time})
     options.refuse({"--jobs": jobs, "--out": out}, f"it is for comparisons, and {study} is a study")
     _check_budget(found, trials, time)
     if is_spent(found, trials=trials, time=time):
@@ -84,6 +77,22 @@ def resume(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+def _resume_correlation(
+    study: Study,
+    shown: dict[str, Any],
+    trials: int | None,
+    given: dict[str, Any],
+    dropped: tuple[str, ...],
+    refused: dict[str, object],
+) -> None:
+    from automl.cli._correlation import Manner, continue_correlation
+
+    options.refuse(refused, f"{study.name} is a correlation, one study with a number of trials")
+    _check_budget(study, trials, None)
+    changed = {name: value for name, value in given.items() if value is not None}
+    continue_correlation(study, Manner(**shown), trials=trials, execution=changed, without_trackers=dropped)
 
 
 def _refuse_changes(comparison: str, given: Mapping[str, object]) -> None:

@@ -11,6 +11,8 @@ from automl.cli import _options as options
 from automl.cli._flags import Flags
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from automl.cli._comparison import Manner
     from automl.studyfile import StudyFile
 
@@ -45,7 +47,6 @@ def run(
     """
     if name is None:
         return _list_shipped()
-    from automl.cli._conduct import search_and_report
     from automl.studyfile import find_study_file, read_study_file
 
     flags = Flags(
@@ -59,29 +60,35 @@ def run(
         no_mlflow=no_mlflow,
     )
     path = find_study_file(name)
-    file = read_study_file(path)
-    chosen = options.level(durability)
+    manner = {"storage": storage, "durability": options.level(durability), "as_json": as_json, "quiet": quiet}
+    return _run_file(read_study_file(path), flags, manner, jobs=jobs, out=out, is_checked=is_checked)
+
+
+def _run_file(
+    file: StudyFile, flags: Flags, manner: dict[str, Any], *, jobs: int | None, out: Path | None, is_checked: bool
+) -> None:
+    """Run a study file of any form; ``manner`` is where it is stored, and how it is printed."""
+    printed = {"as_json": manner["as_json"], "quiet": manner["quiet"]}
     if file.is_analysis:
         from automl.cli._analysis import analyse_and_report
 
         options.refuse({"--jobs": jobs, "--out": out}, "it is for comparisons, and this file defines an analysis")
-        return analyse_and_report(file, flags, is_checked=is_checked, as_json=as_json, quiet=quiet)
+        return analyse_and_report(file, flags, is_checked=is_checked, **printed)
     if file.is_comparison:
         from automl.cli._comparison import Manner
 
-        options.refuse({"--seed": seed}, "a comparison has several seeds; set their number in the file")
-        manner = Manner(storage=storage, durability=chosen, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
-        return _run_comparison(file, flags, manner, is_checked=is_checked)
+        options.refuse({"--seed": flags.seed}, "a comparison has several seeds; set their number in the file")
+        return _run_comparison(file, flags, Manner(**manner, jobs=jobs or 1, out=out), is_checked=is_checked)
     if file.is_correlation:
         options.refuse({"--jobs": jobs}, "it is for comparisons, and this file defines a correlation")
-        manner_of = {"storage": storage, "durability": chosen, "out": out, "as_json": as_json, "quiet": quiet}
-        return _run_correlation(file, flags, manner_of, is_checked=is_checked)
-    options.refuse({"--jobs": jobs, "--out": out}, "it is for comparisons, and this file defines a study")
-    if is_checked:
-        from automl.cli._conduct import search_and_check
+        return _run_correlation(file, flags, {**manner, "out": out}, is_checked=is_checked)
+    from automl.cli._conduct import search_and_check, search_and_report
 
-        return search_and_check(file, flags, storage=storage, durability=chosen or "full", as_json=as_json, quiet=quiet)
-    return search_and_report(path, flags, storage=storage, durability=chosen or "full", as_json=as_json, quiet=quiet)
+    options.refuse({"--jobs": jobs, "--out": out}, "it is for comparisons, and this file defines a study")
+    stored = {"storage": manner["storage"], "durability": manner["durability"] or "full"}
+    if is_checked:
+        return search_and_check(file, flags, **stored, **printed)
+    return search_and_report(file.path, flags, **stored, **printed)
 
 
 def _run_comparison(file: StudyFile, flags: Flags, manner: Manner, *, is_checked: bool) -> None:

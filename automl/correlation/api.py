@@ -17,6 +17,7 @@ from automl.definition import ComponentSpec
 from automl.engine import Stopper
 from automl.errors import UsageError
 from automl.storage.store import Store
+from automl.study import Study
 
 Named = str | Mapping[str, Any]
 
@@ -43,8 +44,8 @@ def correlate(
 ) -> CorrelationReport:
     """Draw architectures, score them, and return how well each score ranks them by a metric.
 
-    Called again with the same arguments it goes on where it was interrupted, or returns at once. Parameters and
-    multiply-accumulates are always among the scores. What is not listed below is as in `automl.search`.
+    Called again with the same arguments it goes on, or returns at once. Counting (parameters, multiply-accumulates) is
+    always among the scores. What is not listed below is as in `automl.search`.
 
     Args:
         proxies: names of proxies, or mappings with ``name`` and options side by side.
@@ -52,51 +53,64 @@ def correlate(
         evaluators: those of the metric, or of more scores; cheap ones first. Proxies run before those that look at a
             task, unless ``zero_cost`` is named among them.
         sample: how many architectures.
-        study: a finished study, whose trials are the sample; ``space`` and ``sample`` mean nothing then. Proxies are
-            measured on its architectures in a study of their own; without any, nothing is run. ``evaluators`` are
-            then only those that score, none by default.
+        study: a finished study, whose trials are the sample in place of ``space`` and ``sample``. Proxies, and
+            ``evaluators`` other than the default, score its architectures in a study of their own, if there are any.
         report: any of ``aggregates``, ``precision_at`` and ``resamples``, as in a study file.
         name: of the study; made from the space by default.
         out: folder for the report's files; none are written by default.
-        stopper: interrupts the study when requested; the report is then of what there is.
+        stopper: interrupts the study when requested; the report is of what there is.
 
     Raises:
         ConfigurationError: something in the definition is wrong; nothing was written.
         UsageError: there is another study of that name, or no trial has the metric.
     """
-    settings = {**(report or {}), **({} if metric is None else {"metric": metric})}
+    settings = {**(report or {}), **({"metric": metric} if metric else {})}
     finished = None if study is None else load_study(study, storage=storage)
     names = () if finished is not None and tuple(evaluators) == ("train",) else tuple(evaluators)
     if finished is not None and not proxies and not names:
         known = settings_of(finished.definition).model_dump(mode="json")
         chosen = settings_of(parse_correlation({FORM: {**known, **settings}}))
-        found = correlation_report(finished, chosen)
-        return _written(found, out)
-    left = dict(options or {})
-    specs = [_spec(left, "", each) for each in (in_order(names) if proxies else names)]
-    if proxies:
-        specs = [{**spec, "options": _with(spec, proxies)} if spec["name"] == PROXIES else spec for spec in specs]
-    values: dict[str, Any] = {
+        return _written(correlation_report(finished, chosen), out)
+    problem = {"space": space, "task": task, "evaluators": in_order(names) if proxies else names, "trackers": trackers}
+    values = {
+        **_components(problem, proxies, options or {}),
         "name": name,
-        "space": _spec(left, "space", space),
-        "task": _spec(left, "task", task),
-        "evaluators": specs,
-        "trackers": [_spec(left, "", each) for each in trackers],
         "constraints": tuple(constraints),
         "budget": {"trials": sample},
         "execution": dict(execution or {}),
         "seed": seed,
         FORM: settings,
     }
-    if left:
-        raise UsageError(f"options for {', '.join(map(repr, left))}, but the correlation has no such component")
+    return _written(_run(values, finished, storage, stopper), out)
+
+
+def _run(values: Mapping[str, Any], finished: Study | None, storage: str, stopper: Stopper | None) -> CorrelationReport:
     definition = parse_correlation(values)
     prepared = prepared_correlation(definition if finished is None else scoring(definition, finished))
     chosen = settings_of(prepared.definition)
     check_aggregators(chosen.aggregates, all_score_names(prepared.cascade, chosen, finished), chosen.metric or "")
-    made, is_new = write(prepared, Store(storage, durability=durability_of(prepared)))
-    work(made, prepared, is_new=is_new, stopper=stopper)
-    return _written(correlation_report(made, chosen), out)
+    study, is_new = write(prepared, Store(storage, durability=durability_of(prepared)))
+    work(study, prepared, is_new=is_new, stopper=stopper)
+    return correlation_report(study, chosen)
+
+
+def _components(
+    problem: Mapping[str, Any], proxies: Sequence[Named], options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the components with their options, which go by kind or name; raises `UsageError` for those of none."""
+    left = dict(options)
+    specs = [_spec(left, "", each) for each in problem["evaluators"]]
+    if proxies:
+        specs = [{**spec, "options": _with(spec, proxies)} if spec["name"] == PROXIES else spec for spec in specs]
+    found = {
+        "space": _spec(left, "space", problem["space"]),
+        "task": _spec(left, "task", problem["task"]),
+        "evaluators": specs,
+        "trackers": [_spec(left, "", each) for each in problem["trackers"]],
+    }
+    if left:
+        raise UsageError(f"options for {', '.join(map(repr, left))}, but the correlation has no such component")
+    return found
 
 
 def _with(spec: Mapping[str, Any], proxies: Sequence[Named]) -> dict[str, Any]:

@@ -115,13 +115,16 @@ def _draw_panel(axes: Axes, report: CorrelationReport, finding: Finding) -> None
     _scale(axes, is_log=is_log)
     axes.grid(color=_PALE, linewidth=0.5)
     axes.tick_params(labelsize=7.5)
+    _caption(axes, finding, report.architectures - finding.used)
+
+
+def _caption(axes: Axes, finding: Finding, missing: int) -> None:
     weight = "bold" if finding.role == "baseline" else "normal"
     axes.set_title(finding.name, loc="left", fontsize=9.5, color=_INK, fontweight=weight, pad=15)
     text = f"ρ {_signed(finding.spearman)}   τ {_signed(finding.kendall)}" if finding.status == "ok" else ""
     less = "   less is better" if finding.direction == "min" else ""
-    missing = report.architectures - finding.used
-    left = f"   {missing:,} left out" if missing else ""
-    shown = (text or _NAMES[finding.status]) + less + left
+    absent = f"   {missing:,} left out" if missing else ""
+    shown = (text or _NAMES[finding.status]) + less + absent
     axes.annotate(shown, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8, color=_SOFT)
 
 

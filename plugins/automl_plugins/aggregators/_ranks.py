@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import ConfigurationError
-
-Direction: TypeAlias = Literal["max", "min"]
+from automl import ConfigurationError, Direction
 
 
 def rank_table(columns: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction]) -> NDArray[np.float64]:

@@ -11,8 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import ConfigurationError
-from automl_plugins.aggregators._ranks import Direction
+from automl import ConfigurationError, Direction
 from automl_plugins.aggregators.log_rank import LogRank
 
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Aggregator
-from automl_plugins.aggregators._ranks import Direction, rank_table
+from automl import Aggregator, Direction
+from automl_plugins.aggregators._ranks import rank_table
 
 
 class LogRank(Aggregator):

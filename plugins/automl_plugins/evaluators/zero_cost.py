@@ -100,9 +100,12 @@ class ZeroCost(Evaluator):
         return own + spreads + clocks
 
     def digest(self) -> str:
-        """Return a hash of the code of the proxies, some of which may be a stranger's."""
-        files = {inspect.getsourcefile(type(proxy)) for proxy in self._proxies.values()}
-        return digest_of(*(Path(file).read_bytes() for file in sorted(filter(None, files))))
+        """Return a hash of the code of the proxies, a stranger's too, and of the private modules beside them."""
+        files: set[Path] = set()
+        for proxy in self._proxies.values():
+            file = Path(inspect.getfile(type(proxy)))
+            files |= {file, *file.parent.glob("_*.py")}
+        return digest_of(*(file.read_bytes() for file in sorted(files)))
 
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         """Build the candidate, draw a batch, and measure; as often as ``repeats`` says."""

@@ -94,7 +94,9 @@ def _vmapped(bench: Bench, network: nn.Module, chosen: dict[str, nn.Parameter]) 
     for start in range(0, batch.size, chunk):
         part = slice(start, start + chunk)
         with bench.seeded("pass"):
-            yield gradient(weights, batch.targets[part], *(leaf[part] for leaf in inputs))
+            found = gradient(weights, batch.targets[part], *(leaf[part] for leaf in inputs))
+        # Not from inside: were this abandoned, the generators would be put back whenever it is collected.
+        yield found
         bench.check()
 
 

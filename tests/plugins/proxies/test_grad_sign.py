@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 import torch
 import zoo
@@ -77,3 +79,16 @@ def test_examples_do_not_see_each_other_through_normalisation():
     order = torch.randperm(len(images))
     both = [grad_sign(animal.network.double(), (images[o].double(), labels[o])).value for o in (slice(None), order)]
     assert both[0] == both[1]
+
+
+def test_gradients_that_are_no_numbers_leave_the_global_generator_alone():
+    """The score ends in the middle of the examples, and nothing may be put back when what is left is collected."""
+    animal = zoo.made("group_norm_only")
+    images, labels = animal.batch
+    images[0] = float("nan")
+    found = grad_sign(animal.network, (images, labels))
+    state = torch.manual_seed(7).get_state()
+    del animal
+    gc.collect()
+    assert found.status == "not_finite"
+    assert torch.equal(torch.get_rng_state(), state)

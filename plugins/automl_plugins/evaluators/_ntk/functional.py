@@ -10,7 +10,6 @@ through the whole batch, as in the code of TE-NAS [1].
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -76,46 +75,37 @@ def looped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple
     Arguments, results and their order are those of `layerwise.layerwise_gram`.
     """
     is_coupled = problem.bn_mode == "batch" and problem.has_batch_norm
-    rows_of = _coupled_rows if is_coupled else _single_rows
-    if not is_coupled and problem.has_batch_norm:
+    if is_coupled:
+        logits = _coupled_logits(problem)
+    else:
         calibrated(problem)
-    with torch.no_grad(), batch_statistics(problem.network) if is_coupled else nullcontext():
-        logits = problem.logits(problem.batch)
+        with torch.no_grad():
+            logits = problem.logits(problem.batch)
     seeds = cotangents(logits.shape[1]).to(logits)
     made = grams(len(seeds))
-    parts = (
-        [(seeds, made[0])] if len(made) == 1 else [(seed[None], gram) for seed, gram in zip(seeds, made, strict=True)]
-    )
+    parts = [(seeds, made[0])] if len(made) == 1 else [(s[None], gram) for s, gram in zip(seeds, made, strict=True)]
     for part, gram in parts:
-        for rows in rows_of(problem, part):
+        filled = _Rows(problem, len(part))
+        for example in range(problem.batch.size):
+            this = slice(example, example + 1)
+            own = logits[this] if is_coupled else problem.logits(problem.batch.select(this))
+            filled.fill(example, own, part, keep=is_coupled)
+        for rows in filled.whole:
             gram.add(rows)
-    return logits, 2 + len(seeds) * problem.batch.size
+    return logits.detach(), 2 + len(seeds) * problem.batch.size
 
 
-def _single_rows(problem: Problem, seeds: Tensor) -> list[Tensor]:
-    """Return rows `(examples × cotangents, parameter)` of examples that are sent alone."""
-    rows = _Rows(problem, len(seeds))
-    for example in range(problem.batch.size):
-        logits = problem.logits(problem.batch.select(slice(example, example + 1)))
-        rows.fill(example, logits, seeds, keep=False)
-    return rows.whole
-
-
-def _coupled_rows(problem: Problem, seeds: Tensor) -> list[Tensor]:
-    """Return rows `(examples × cotangents, parameter)` of examples that see each other in batch normalisation."""
-    rows, batch = _Rows(problem, len(seeds)), problem.batch
-    if is_quicker_channels_last(problem):
-        problem.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        batch = batch.mapped(channels_last)
+def _coupled_logits(problem: Problem) -> Tensor:
+    """Return the outputs of examples that see each other in batch normalisation, with one graph for all."""
     with batch_statistics(problem.network):
-        try:
-            logits = problem.logits(batch)
-        except RuntimeError:
-            problem.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-            logits = problem.logits(problem.batch)
-        for example in range(batch.size):
-            rows.fill(example, logits[example : example + 1], seeds, keep=True)
-    return rows.whole
+        if is_quicker_channels_last(problem):
+            problem.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            try:
+                return problem.logits(problem.batch.mapped(channels_last))
+            except RuntimeError:
+                # Networks may view images as vectors, which only works in the usual layout.
+                problem.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        return problem.logits(problem.batch)
 
 
 class _Rows:
@@ -139,4 +129,12 @@ class _Rows:
             )
             for rows, gradient in zip(self.whole, found, strict=True):
                 if gradient is not None:
-                    rows[example * len(seeds) + index].view(gradient.shape).copy_(gradient)
+                    _in_order_of(gradient, rows[example * len(seeds) + index]).copy_(gradient)
+
+
+def _in_order_of(gradient: Tensor, row: Tensor) -> Tensor:
+    """Return a row as a tensor like ``gradient``, with channels last where images are, so that it is copied quickly."""
+    if gradient.ndim != 4:
+        return row.view(gradient.shape)
+    features, channels, height, width = gradient.shape
+    return row.view(features, height, width, channels).permute(0, 3, 1, 2)
