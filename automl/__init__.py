@@ -67,7 +67,16 @@ if TYPE_CHECKING:
     from automl.proxies.batch import Batch, InputKind
     from automl.proxies.bench import Bench
     from automl.proxies.measurement import Reading, Score, Unmeasurable
-    from automl.proxies.networks import NORMALISATIONS, BnMode, private_copy, set_mode, trainable, weighted_layers
+    from automl.proxies.networks import (
+        NORMALISATIONS,
+        BnMode,
+        is_innermost,
+        is_weighted_layer,
+        private_copy,
+        set_mode,
+        trainable,
+        weighted_layers,
+    )
     from automl.proxies.observer import Observer
     from automl.proxies.outputs import Criterion, ProblemKind, logits_of
     from automl.proxies.passes import Need
@@ -140,7 +149,16 @@ _HOMES = {
     "proxies.batch": ("Batch", "InputKind"),
     "proxies.bench": ("Bench",),
     "proxies.measurement": ("Reading", "Score", "Unmeasurable"),
-    "proxies.networks": ("NORMALISATIONS", "BnMode", "private_copy", "set_mode", "trainable", "weighted_layers"),
+    "proxies.networks": (
+        "NORMALISATIONS",
+        "BnMode",
+        "is_innermost",
+        "is_weighted_layer",
+        "private_copy",
+        "set_mode",
+        "trainable",
+        "weighted_layers",
+    ),
     "proxies.observer": ("Observer",),
     "proxies.outputs": ("Criterion", "ProblemKind", "logits_of"),
     "proxies.passes": ("Need",),
@@ -268,6 +286,8 @@ __all__ = [
     "edit_distance",
     "find_data",
     "hookimpl",
+    "is_innermost",
+    "is_weighted_layer",
     "isolated",
     "load_comparison",
     "load_study",

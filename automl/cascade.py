@@ -20,6 +20,7 @@ from automl.errors import ConfigurationError, Pruned, unknown_name
 from automl.evaluator import Candidate, Context, Evaluator, Identity, Metric
 from automl.generation import Keep, Threshold, Thresholds
 from automl.objectives import Goal
+from automl.plugins import registry
 from automl.space import SearchSpace
 from automl.task import Task
 from automl.trial import TrialState
@@ -138,7 +139,8 @@ class Cascade:
         wanted += [constraint.metric for constraint in self.goal.constraints]
         for metric in wanted:
             if metric not in declared:
-                raise ConfigurationError(unknown_name("metric", metric, declared, "automl describe evaluator NAME"))
+                message = unknown_name("metric", metric, declared, "automl describe evaluator NAME")
+                raise ConfigurationError(message + registry().elsewhere(metric))
         known: set[str] = set()
         for stage in self.stages:
             known |= {metric.name for metric in stage.evaluator.metrics(self.task)}

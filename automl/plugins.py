@@ -95,8 +95,14 @@ class Registry:
         if (kind, name) not in self.components:
             what = _KIND_NAMES.get(kind, kind)
             left_out = "".join(f"\n  plugin {b.plugin!r} was left out: {b.error}" for b in self.broken)
-            raise ConfigurationError(unknown_name(what, name, self.names(kind), "automl list") + left_out)
+            message = unknown_name(what, name, self.names(kind), "automl list") + self.elsewhere(name)
+            raise ConfigurationError(message + left_out)
         return self.components[kind, name]
+
+    def elsewhere(self, name: str) -> str:
+        """Return the line that says what else has this name, for a message that it is unknown; empty if nothing has."""
+        kinds = [kind for kind, known in self.components if known == name]
+        return f"\n  {name!r} is the name of a {kinds[0]} (see `automl describe {kinds[0]} {name}`)" if kinds else ""
 
     def load(self, kind: Kind, name: str) -> Any:
         """Import and return the component class.

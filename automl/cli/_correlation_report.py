@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.table import Table
-
-from automl.cli._output import console, plural, table
+from automl.cli._output import console, plural, print_wide
 from automl.correlation.report import CorrelationReport, Finding
 from automl.correlation.statistics import Estimate
 
@@ -27,9 +25,9 @@ def print_correlation(report: CorrelationReport, files: Sequence[Path]) -> None:
     out = console()
     out.print(_summary(report), soft_wrap=True)
     out.print()
-    out.print(_rank_table(report))
+    _print_ranks(report)
     out.print()
-    out.print(_share_table(report))
+    _print_shares(report)
     out.print()
     for line in _remarks(report):
         out.print(line, soft_wrap=True)
@@ -44,7 +42,7 @@ def _summary(report: CorrelationReport) -> str:
     return f"{report.name}: {scores} against {report.sample.metric.name} ({better} is better), {amount}"
 
 
-def _rank_table(report: CorrelationReport) -> Table:
+def _print_ranks(report: CorrelationReport) -> None:
     columns = ["ρ", "95 % interval", "τ", "95 % interval ", "τ of the best tenth", "used", "s each"]
     rows = []
     for finding in report.findings:
@@ -53,7 +51,7 @@ def _rank_table(report: CorrelationReport) -> Table:
         rows.append([finding.name, *cells, f"{finding.used:,}", time, _ROLES[finding.role], _verdict(finding)])
     against = f"against {report.baseline}" if report.baseline else ""
     title = f"rank correlation with {report.sample.metric.name}; + is its order"
-    return table(title, ["score", *columns, "", against], rows, right=columns)
+    print_wide(title, ["score", *columns, "", against], rows, right=columns)
 
 
 def _correlations(finding: Finding) -> list[str]:
@@ -61,7 +59,7 @@ def _correlations(finding: Finding) -> list[str]:
     return [*parts, _NONE if finding.top_kendall is None else f"{finding.top_kendall.value:+.2f}"]
 
 
-def _share_table(report: CorrelationReport) -> Table:
+def _print_shares(report: CorrelationReport) -> None:
     sizes = [f"of {size}" for size in report.settings.precision_at]
     baselines = [finding.name for finding in report.findings if finding.role == "baseline"]
     biases = [f"ρ with {name}" for name in baselines]
@@ -72,8 +70,9 @@ def _share_table(report: CorrelationReport) -> Table:
         alike = [_signed(finding.bias.get(name)) for name in baselines]
         rows.append([finding.name, *shares, *alike, *(_value_and_interval(finding.gain) if gain else [])])
     columns = [*sizes, *biases, *gain]
-    title = f"how many of the best by each score are of the best by {report.sample.metric.name}, and its bias"
-    return table(title, ["score", *columns], rows, right=columns)
+    best = f"share of the best by each score that are of the best by {report.sample.metric.name}"
+    title = f"{best}; what each has in common with counting"
+    print_wide(title, ["score", *columns], rows, right=columns)
 
 
 def _verdict(finding: Finding) -> str:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from automl.cli._output import console, table
+from automl.correlation.definition import PROXIES
 from automl.definition import ComponentSpec
 from automl.errors import TaskError
 from automl.evaluator import Evaluator, Metric
-from automl.options import Component
+from automl.options import BaseOptions, Component
 from automl.plugins import Kind, isolated, registry
 from automl.task import Split, SplitName, Task, TaskKind
 
+if TYPE_CHECKING:
+    from automl.proxies.proxy import Proxy
+
+_NORMALISATION = {
+    "batch": "statistics of the batch",
+    "frozen": "statistics fixed by one pass over the batch",
+    "none": "plays no part",
+}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥", "max_length": "length ≤"}
 
 
@@ -32,13 +41,20 @@ def print_component(kind: Kind, name: str) -> None:
     if component.paper:
         out.print(f"\nPaper: {component.paper}", soft_wrap=True)
     rows = [
-        [option, type_text(field), default_text(field), (field.description or "").replace("``", "`")]
+        [option, type_text(field), default_text(field), _one_line(field.description)]
         for option, field in component.Options.model_fields.items()
     ]
     out.print()
     out.print(table("Options", ["option", "type", "default", "what it does"], rows) if rows else "It has no options.")
     if issubclass(component, Evaluator):
         _print_metrics(component)
+    if kind == "proxy":
+        _print_proxy(component, name)
+
+
+def _one_line(text: str | None) -> str:
+    """Return a docstring as one line: where its lines end in the source means nothing in a column of a table."""
+    return " ".join((text or "").replace("``", "`").split())
 
 
 def _prose(component: type[Component]) -> str:
@@ -62,6 +78,29 @@ def _print_metrics(component: type[Evaluator]) -> None:
         if rows
         else "Its metrics depend on the task."
     )
+
+
+def _print_proxy(component: type[Proxy], name: str) -> None:
+    """Print the metrics of a proxy, what it is made for and how to have it measured."""
+    from automl.proxies.proxy import ALL_INPUTS
+
+    out = console()
+    out.print()
+    rows = [[metric.name, metric.direction, metric.unit, metric.doc] for metric in component.declared]
+    out.print(table("Metrics", ["metric", "better", "unit", "what it is"], rows))
+    out.print()
+    inputs = ["inputs of any kind"] if component.accepts == ALL_INPUTS else sorted(component.accepts)
+    needs = {"targets": component.needs_targets, "double backward": component.needs_double_backward}
+    lines = {
+        "made for": ", ".join([*inputs, *sorted(component.problems or ())]),
+        "needs": ", ".join(what for what, is_needed in needs.items() if is_needed) or "nothing but inputs",
+        "batch normalisation": _NORMALISATION[component.bn_mode],
+        "measured with": f"--evaluator {PROXIES} --set {PROXIES}.proxies={name}",
+    }
+    if component.population:
+        lines["one score"] = f"over a population, by the aggregator {component.population}"
+    for what, found in lines.items():
+        out.print(f"{what:<21}{found}", soft_wrap=True)
 
 
 def _metrics(component: type[Evaluator], task_kind: TaskKind) -> Sequence[Metric]:
@@ -138,9 +177,11 @@ def default_text(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, ComponentSpec):
-        return value.name
+        return value.name if not value.options else str(value)
     if value == "":
         return '""'
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(map(str, value)) + "]"
+        return "[" + ", ".join(each.name if isinstance(each, ComponentSpec) else str(each) for each in value) + "]"
+    if isinstance(value, BaseOptions):
+        return "its defaults"
     return str(value)

@@ -20,6 +20,7 @@ from automl.runner import Prepared, prepare
 from automl.studyfile import KeyPath, StudyFile
 
 _QUOTED = re.compile(r"'([^']+)'")
+_DOTTED = re.compile(r"`([\w:]+)\.(\w+)`")
 
 
 @dataclass
@@ -44,7 +45,8 @@ class Draft:
         """Return ``error`` with the flag, or the file and line, that it comes from."""
         flag = self._flag_at(path) if path else self._flag_quoted(str(error))
         if flag is not None:
-            return type(error)(f"{flag}: {error}")
+            kind = UsageError if isinstance(error, UsageError) else ConfigurationError
+            return kind(f"{flag}: {error}")
         return error if self.file is None else self.file.located(error, path)
 
     def _flag_at(self, path: KeyPath) -> str | None:
@@ -55,8 +57,13 @@ class Draft:
         return next(inside, None) if "options" in path else None
 
     def _flag_quoted(self, message: str) -> str | None:
-        quoted = _QUOTED.findall(message.splitlines()[0])
-        return next((flag for flag in self.sources.values() if any(text in flag for text in quoted)), None)
+        first = message.splitlines()[0]
+        wanted = [(text,) for text in _QUOTED.findall(first)] + _DOTTED.findall(first)
+        return next((flag for flag in self.sources.values() if any(_has_all(flag, texts) for texts in wanted)), None)
+
+
+def _has_all(flag: str, texts: Sequence[str]) -> bool:
+    return all(text in flag for text in texts)
 
 
 def prepared_study(draft: Draft) -> Prepared:
@@ -179,7 +186,7 @@ def put_setting(draft: Draft, text: str) -> None:
         node = node.setdefault(step, {}) if isinstance(node, dict) else node[step]
     if not isinstance(node, dict) or not names[-1]:
         raise UsageError(f"--set {text}: there is no option {'.'.join(names)!r}")
-    node[names[-1]] = toml_value(raw)
+    node[names[-1]] = value_of(raw, text)
     draft.sources[(*parts[part], *names)] = f"--set {text}"
 
 
@@ -228,6 +235,15 @@ def toml_value(text: str) -> Any:
     value = found.get("value")
     is_json = isinstance(value, str | bool | int | float | list | dict)
     return value if is_json and len(found) == 1 else text
+
+
+def value_of(raw: str, setting: str) -> Any:
+    """Return what the value of ``--set`` means; raises `UsageError` for a list or table with a mistake in it."""
+    value = toml_value(raw)
+    if isinstance(value, str) and raw.strip().startswith(("[", "{")):
+        example = """'["naswot", {name = "zen", repeats = 8}]'"""
+        raise UsageError(f"--set {setting}: cannot read the list or table; write it as in TOML, for example {example}")
+    return value
 
 
 def check_components(draft: Draft, values: Mapping[str, Any]) -> None:

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 _PIPED_WIDTH = 200
+_GAP = 3
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -34,7 +36,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
 
     Columns without names make a table without a head.
     """
-    made = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
+    made = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD)
     made.pad_edge = made.show_edge = False
     made.show_header = any(columns)
     for place, column in enumerate(columns):
@@ -43,6 +45,33 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     for row in rows:
         made.add_row(*map(Text, row))
     return made
+
+
+def print_wide(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str]) -> None:
+    """Print a table in parts where it is wider than the console, each with the first column, so that none is cut."""
+    out = console()
+    wide = [max(cell_len(text) for text in (column, *(row[n] for row in rows))) for n, column in enumerate(columns)]
+    part, used = [0], wide[0]
+    for place in range(1, len(columns)):
+        if len(part) > 1 and used + wide[place] + _GAP > out.width:
+            _print_part(out, title, part, columns, rows, right)
+            title, part, used = "", [0], wide[0]
+        part.append(place)
+        used += wide[place] + _GAP
+    _print_part(out, title, part, columns, rows, right)
+
+
+def _print_part(
+    out: Console,
+    title: str,
+    part: Sequence[int],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str],
+) -> None:
+    if not title:
+        out.print()
+    out.print(table(title, [columns[n] for n in part], [[row[n] for n in part] for row in rows], right=right))
 
 
 def number(value: float | None) -> str:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _INK, _PALE, _GREY, _SOFT = "#202020", "#d8d8d8", "#8a8a8a", "#606060"
 # Okabe and Ito: blue for scores, green for aggregates, orange for counting; distinct for the colour-blind.
 _COLOURS = {"proxy": "#0072b2", "aggregate": "#009e73", "baseline": "#e69f00", "reference": _GREY}
-_MEANINGS = {"proxy": "score", "aggregate": "aggregate", "baseline": "counting alone", "reference": "other metric"}
+_MEANINGS = {"proxy": "score", "aggregate": "aggregate", "baseline": "counting", "reference": "beside the metric"}
+_DASHES = (0, (4, 3))
 _DOTS_PER_INCH = 150
 _BAR = 0.36
 _STRENGTH = 0.42
@@ -52,10 +53,10 @@ def draw_correlations(report: CorrelationReport, *, image_format: ImageFormat = 
     axes.axvline(0, color=_INK, linewidth=0.8, zorder=4)
     best = None if report.baseline is None else report.finding(report.baseline).spearman
     if best is not None:
-        axes.axvline(best.value, color=_COLOURS["baseline"], linewidth=1.1, linestyle=(0, (4, 3)), zorder=2.5)
+        axes.axvline(best.value, color=_COLOURS["baseline"], linewidth=1.1, linestyle=_DASHES, zorder=2.5)
     axes.grid(axis="x", color=_PALE, linewidth=0.6)
     axes.set_xlabel(f"rank correlation with {report.sample.metric.name} (95 % intervals over architectures)")
-    _legend(axes, {finding.role for finding in findings})
+    _legend(axes, {finding.role for finding in findings}, has_line=best is not None)
     _title(axes, report.name, f"{report.architectures:,} architectures; +1 is the same order as the metric")
     return _saved(figure, image_format)
 
@@ -112,7 +113,7 @@ def _draw_panel(axes: Axes, report: CorrelationReport, finding: Finding) -> None
     axes.scatter(x[inside], y[inside], s=size, color=colour, alpha=0.45, linewidths=0)
     edge = np.clip(x[~inside], left, right), np.clip(y[~inside], low, high)
     axes.scatter(*edge, s=size, facecolors="none", edgecolors=colour, alpha=0.7, linewidths=0.7)
-    _scale(axes, is_log=is_log)
+    _scale(axes, is_log=is_log, is_integer=bool(np.all(x == np.round(x))))
     axes.grid(color=_PALE, linewidth=0.5)
     axes.tick_params(labelsize=7.5)
     _caption(axes, finding, report.architectures - finding.used)
@@ -148,7 +149,7 @@ def _bulk(values: Floats, *, is_log: bool = False) -> tuple[float, float]:
     return (math.exp(low) * (1 - 1e-9), math.exp(high) * (1 + 1e-9)) if is_log else (low, high)
 
 
-def _scale(axes: Axes, *, is_log: bool) -> None:
+def _scale(axes: Axes, *, is_log: bool, is_integer: bool) -> None:
     """Give an axis few ticks, or a logarithmic scale."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
@@ -157,7 +158,7 @@ def _scale(axes: Axes, *, is_log: bool) -> None:
         axes.xaxis.set_major_locator(LogLocator(numticks=5))
         axes.xaxis.set_minor_locator(NullLocator())
         return
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=is_integer))
     formatter = ScalarFormatter(useMathText=True)
     formatter.set_powerlimits((-3, 4))
     axes.xaxis.set_major_formatter(formatter)
@@ -173,11 +174,14 @@ def _limit(axes: Axes, findings: Sequence[Finding]) -> None:
     axes.set_xlim(max(-1.02, low - 0.03 if low < 0 else -0.005), min(1.02, high + 0.03 if high > 0 else 0.005))
 
 
-def _legend(axes: Axes, roles: set[str]) -> None:
+def _legend(axes: Axes, roles: set[str], *, has_line: bool) -> None:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = [Patch(color=_SOFT, label="Spearman ρ"), Patch(color=_pale(_SOFT), label="Kendall τ-b")]
     handles += [Patch(color=_COLOURS[role], label=_MEANINGS[role]) for role in _COLOURS if role in roles]
+    if has_line:
+        handles.append(Line2D([], [], color=_COLOURS["baseline"], linewidth=1.1, linestyle=_DASHES, label="better count"))
     axes.legend(
         handles=handles,
         loc="upper left",

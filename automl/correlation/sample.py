@@ -245,8 +245,15 @@ def _rows(records: Iterable[TrialRecord], metric: str, cascade: Cascade) -> tupl
             key = str(Architecture.from_json(record.architecture)) if is_own else record.canonical_key
             kept.setdefault(key, record)
         else:
-            others.append(f"{record.state}: {record.error or f'no {metric}'}")
+            others.append(f"{record.state}: {_ending(record) or f'no {metric}'}")
     return list(kept.values()), _counted(others)
+
+
+def _ending(record: TrialRecord) -> str | None:
+    """Return why a trial is not in the sample; of a rejected one only the rule, since each has a number of its own."""
+    if record.error is None or record.state != TrialState.REJECTED:
+        return record.error
+    return record.error.partition(" = ")[0]
 
 
 def _joined(kept: Sequence[TrialRecord], scored: Iterable[TrialRecord]) -> list[TrialRecord | None]:

@@ -38,11 +38,13 @@ class Batch:
         or ``targets`` are taken as targets.
 
         Raises:
-            TypeError: it is none of these, or holds no tensor.
+            TypeError: it is none of these, or holds no tensor, or no example.
         """
         batch = cls._read(given)
         if not any(isinstance(leaf, Tensor) and leaf.ndim for leaf in _leaves((batch.args, batch.kwargs))):
             raise TypeError(f"a batch needs a tensor with examples along its first axis, but got {given!r:.80}")
+        if batch.size == 0:
+            raise TypeError(f"a batch needs examples, but the first tensor has shape {tuple(batch.main.shape)}")
         return batch
 
     @classmethod
@@ -108,9 +110,13 @@ class Batch:
         return Batch(chosen.args, chosen.kwargs, None if self.targets is None else self.targets[index])
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Batch:
-        """Return the batch on ``device``; floating-point inputs and targets become ``dtype`` where one is given."""
+        """Return the batch on ``device``; floating-point inputs and targets become ``dtype`` where one is given.
+
+        Tensors made in inference mode are copied outside of it, since autograd takes none.
+        """
 
         def moved(leaf: Tensor) -> Tensor:
+            leaf = leaf.clone() if leaf.is_inference() and not torch.is_inference_mode_enabled() else leaf
             return leaf.to(device, dtype if leaf.is_floating_point() else None)
 
         targets = None if self.targets is None else moved(self.targets)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized
 
 from automl.proxies.measurement import Unmeasurable
 
@@ -32,11 +34,16 @@ NORMALISATIONS: tuple[type[nn.Module], ...] = (
 def private_copy(network: nn.Module) -> nn.Module:
     """Return a deep copy without gradients and without operations in place, which would overwrite what is looked at.
 
+    Computed tensors that modules keep, as the old `weight_norm` and networks that remember features do, are constants
+    in the copy.
+
     Raises:
-        Unmeasurable: the network cannot be copied, as with the old `weight_norm`, which keeps computed tensors.
+        Unmeasurable: the network cannot be copied; or it can, but what is in it cannot be seen (TorchScript) or is not
+            there yet (lazy modules).
     """
+    _check_open(network)
     try:
-        copied = copy.deepcopy(network, _empty_containers(network))
+        copied = copy.deepcopy(network, _copied_already(network))
     except (RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise Unmeasurable("error", f"the network cannot be copied ({reason}); score a copy-able form of it") from error
@@ -48,13 +55,29 @@ def private_copy(network: nn.Module) -> nn.Module:
     return copied
 
 
-def _empty_containers(network: nn.Module) -> dict[int, Any]:
-    """Return a memo for `copy.deepcopy` that has copies of the empty containers of modules, mostly for hooks.
+def _check_open(network: nn.Module) -> None:
+    """Raise `Unmeasurable` where layers hide their kind and weights, so that numbers would be of something else."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
+        reason = "TorchScript hides the layers of a network; score the module that it was made from"
+        raise Unmeasurable("unsupported", reason)
+    if any(is_lazy(tensor) for tensor in (*network.parameters(), *network.buffers())):
+        raise Unmeasurable("unsupported", "lazy layers have no weights before their first call; call the network once")
 
-    There are over a dozen in each module, and to copy them one by one takes nearly half the time.
+
+def _copied_already(network: nn.Module) -> dict[int, Any]:
+    """Return a memo for `copy.deepcopy` that has copies of what it is slow to copy, or cannot.
+
+    That is empty containers, mostly for hooks, of which each module has over a dozen and which take nearly half the
+    time one by one; and tensors with a graph.
     """
-    values = (value for module in network.modules() for value in vars(module).values())
-    return {id(value): type(value)() for value in values if type(value) in (OrderedDict, dict, set) and not value}
+    memo: dict[int, Any] = {}
+    for module in network.modules():
+        for value in vars(module).values():
+            if type(value) in (OrderedDict, dict, set) and not value:
+                memo[id(value)] = type(value)()
+            elif isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    return memo
 
 
 def set_mode(network: nn.Module, bn_mode: BnMode) -> None:
@@ -83,11 +106,26 @@ def trainable(network: nn.Module, which: Which = "weights") -> dict[str, nn.Para
     return {name: p for name, p in found.items() if which == "all" or p.ndim >= 2}
 
 
+def check_real(parameters: Mapping[str, nn.Parameter]) -> None:
+    """Raise `Unmeasurable` if a parameter is complex: formulas of gradients are of real numbers."""
+    name = next((name for name, parameter in parameters.items() if parameter.is_complex()), None)
+    if name is not None:
+        raise Unmeasurable("unsupported", f"the parameter {name} is complex; write its two parts as real parameters")
+
+
 def weighted_layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the innermost modules that own weights: parameters with two axes or more."""
-    for name, module in network.named_modules():
-        if next(module.children(), None) is None and any(p.ndim >= 2 for p in module.parameters(recurse=False)):
-            yield name, module
+    """Yield the innermost modules that own weights (`is_weighted_layer`)."""
+    return ((name, module) for name, module in network.named_modules() if is_weighted_layer(module))
+
+
+def is_weighted_layer(module: nn.Module) -> bool:
+    """Say whether it is an innermost module that owns weights: parameters with two axes or more."""
+    return is_innermost(module) and any(p.ndim >= 2 for p in module.parameters())
+
+
+def is_innermost(module: nn.Module) -> bool:
+    """Say whether there are no layers inside; what its weights are computed by (`parametrize`) is none."""
+    return all(name == "parametrizations" for name, _ in module.named_children())
 
 
 @torch.no_grad()
@@ -95,11 +133,15 @@ def initialise(network: nn.Module, how: Initialisation, generator: torch.Generat
     """Draw the weights again; biases become 0, normalisation the identity.
 
     Convolutions and linear layers only, as published: ``kaiming_fan_in`` and ``kaiming_fan_out`` are normal with
-    standard deviation ``sqrt(2 / fan)``; ``normal`` is N(0, 1). Other layers keep their weights.
+    standard deviation ``sqrt(2 / fan)``; ``normal`` is N(0, 1). Other layers keep their weights. A weight that is a
+    function of other parameters (`torch.nn.utils.parametrize`) is set to what is drawn through the function's inverse.
+
+    Raises:
+        Unmeasurable: a weight is computed from other parameters in a way that cannot be inverted.
     """
-    for module in network.modules():
+    for name, module in network.named_modules():
         if isinstance(module, _ConvNd | nn.Linear):
-            _draw(module.weight, how, generator)
+            _redraw(name, module, how, generator)
             if module.bias is not None:
                 module.bias.zero_()
         elif isinstance(module, NORMALISATIONS) and getattr(module, "weight", None) is not None:
@@ -108,11 +150,26 @@ def initialise(network: nn.Module, how: Initialisation, generator: torch.Generat
                 module.bias.zero_()  # type: ignore[operator]
 
 
-def _draw(weight: Tensor, how: Initialisation, generator: torch.Generator) -> None:
-    """Fill ``weight`` from a CPU generator, so that the numbers are the same on every device."""
-    drawn = torch.randn(weight.shape, generator=generator)
+def _redraw(name: str, module: _ConvNd | nn.Linear, how: Initialisation, generator: torch.Generator) -> None:
+    """Set the weight of a layer."""
+    drawn = _drawn(module.weight, how, generator)
+    if "weight" in module._parameters:
+        module.weight.copy_(drawn)
+        return
+    reason = f"the weight of {name or 'the network'} is computed from other parameters and cannot be drawn again"
+    if not is_parametrized(module, "weight"):
+        raise Unmeasurable("unsupported", reason)
+    try:
+        module.weight = drawn.to(module.weight)  # type: ignore[assignment]  # it goes to the parametrisation
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        raise Unmeasurable("unsupported", f"{reason} ({' '.join(str(error).split())[:100]})") from error
+
+
+def _drawn(weight: Tensor, how: Initialisation, generator: torch.Generator) -> Tensor:
+    """Return numbers in the shape of ``weight`` from a CPU generator, so that they are the same on every device."""
+    drawn = torch.randn(weight.shape, generator=generator, dtype=torch.float32)
     if how != "normal":
         axis = 1 if how == "kaiming_fan_in" else 0
         fan = weight.shape[axis] * weight[0][0].numel()
         drawn *= (2.0 / fan) ** 0.5
-    weight.copy_(drawn)
+    return drawn

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from automl.plugins import isolated
 from automl.proxies.activations import Activation
 from automl.proxies.batch import Batch
+from automl.proxies.networks import is_weighted_layer
 
 
 class Observer:
@@ -30,7 +31,7 @@ class Observer:
 
         By default for innermost modules that own weights: parameters with two axes or more.
         """
-        return next(module.children(), None) is None and any(p.ndim >= 2 for p in module.parameters(recurse=False))
+        return is_weighted_layer(module)
 
     def layer(self, name: str, module: nn.Module, output: Tensor) -> None:
         """See the output of a layer, attached to the graph if there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from automl.plugins import isolated
 from automl.proxies.activations import WatchedActivations
 from automl.proxies.batch import Batch
 from automl.proxies.measurement import Unmeasurable
-from automl.proxies.networks import trainable
+from automl.proxies.networks import check_real, trainable
 from automl.proxies.observer import Audience, Observer, overrides
 from automl.proxies.outputs import Criterion, logits_of, tensor_in
 
@@ -57,8 +58,9 @@ def run_pass(
     """Send ``batch`` through ``network`` once and differentiate once or twice, as ``needs`` says.
 
     What a part raises is found, not raised: `Unmeasurable` where gradients are needed and there are no targets, no
-    trainable parameters or no loss that depends on any, or where a Jacobian is and the inputs are neither numbers nor
-    embedded; or whatever the network raises. The network sees copies of the inputs, so that it may overwrite them.
+    trainable parameters or complex ones, or no finite loss that depends on any, or where a Jacobian is and the inputs
+    are neither numbers nor embedded; or whatever the network raises. The network sees copies of the inputs, so that it
+    may overwrite them.
     """
     found = Findings()
     audience.tell(audience.that("begin"), "begin", batch)
@@ -193,11 +195,15 @@ def _differentiate(
     parameters = trainable(network, "all")
     if not parameters:
         raise Unmeasurable("unsupported", "the network has no trainable parameters")
+    check_real(parameters)
     loss = criterion.loss(logits, batch.targets)
     if not loss.requires_grad:
         raise Unmeasurable("unsupported", "the loss depends on no trainable parameter")
-    gradients = torch.autograd.grad(loss, list(parameters.values()), retain_graph=keep, allow_unused=True)
     found.loss = float(loss.detach())
+    if not math.isfinite(found.loss):
+        # Its gradients may well be finite, as zeros where no position of a sequence counts.
+        raise Unmeasurable("not_finite", f"the loss is {found.loss}")
+    gradients = torch.autograd.grad(loss, list(parameters.values()), retain_graph=keep, allow_unused=True)
     found.gradients = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
 
 

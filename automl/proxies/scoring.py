@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from automl.evaluator import Metric
@@ -39,9 +41,17 @@ def measure(
 ) -> dict[str, Measured]:
     """Measure ``network`` once with every proxy, by their names; passes are shared, failures are not.
 
+    Whether the caller has switched off gradients, or switched on autocasting, plays no part.
+
     ``check`` is called between passes; what it raises ends the measurement.
     """
-    guard = _Guard(check)
+    with torch.inference_mode(False), torch.enable_grad(), _without_autocast():
+        return _measured_all(network, batch, criterion, proxies, seed, _Guard(check))
+
+
+def _measured_all(
+    network: nn.Module, batch: Batch, criterion: Criterion, proxies: Mapping[str, Proxy], seed: int, guard: _Guard
+) -> dict[str, Measured]:
     refusals = {name: proxy.refusal(batch, criterion) for name, proxy in proxies.items()}
     running = {name: proxy for name, proxy in proxies.items() if refusals[name] is None}
     observers = {name: proxy.observer() for name, proxy in running.items()}
@@ -118,6 +128,16 @@ def _score(name: str, proxy: Proxy, metric: Metric, repeats: Sequence[Measured])
     mean = sum(values) / len(values)
     log = mean if proxy.is_logarithm else logarithm(mean)
     return Score(value=mean, log_value=log, values=values, spread=spread_of(values), **common)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _without_autocast() -> Iterator[None]:
+    """Let every tensor keep its type: how a score comes about is not to depend on the caller's precision."""
+    with ExitStack() as stack:
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 class _Guard:

@@ -59,6 +59,17 @@ def write_devices(folder: Path) -> None:
     write_table(home / "edge_devices.npz", {name: np.float32(rng.uniform(1, 9, 15625)) for name in names})
 
 
+def write_published_scores(folder: Path) -> Path:
+    """Write scores of two proxies for every second cell; every seventh of them failed in ``nwot``."""
+    rng = np.random.default_rng(3)
+    index = np.arange(0, 15625, 2, dtype=np.int16)
+    scores = np.float32(rng.normal(0, 5, (len(index), 2)))
+    scores[::7, 1] = -1e8
+    path = folder / "nasbench201" / "zero_cost_9445.npz"
+    write_table(path, {"index": index, "proxies": np.array(["synflow", "nwot"]), "scores_cifar10": scores})
+    return path
+
+
 def write_nas_bench_101(folder: Path, cells: list[Architecture]) -> Path:
     """Write a sample with the given architectures of space nas_cell, pruned, as rows."""
     rng = np.random.default_rng(2)

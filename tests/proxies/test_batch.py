@@ -84,3 +84,16 @@ def test_only_numbers_change_their_type():
     batch = Batch((INPUTS, TARGETS), {}, INPUTS).to(torch.device("cpu"), torch.float64)
     assert [tensor.dtype for tensor in batch.args] == [torch.float64, torch.int64]
     assert batch.targets.dtype == torch.float64
+
+
+def test_a_batch_without_examples_is_refused():
+    with pytest.raises(TypeError, match=r"a batch needs examples, .*\(0, 3\)"):
+        Batch.of((torch.zeros(0, 3), torch.zeros(0)))
+
+
+def test_tensors_of_inference_mode_are_copied_for_autograd():
+    with torch.inference_mode():
+        inputs = torch.ones(2, 3)
+    [moved] = Batch.of(inputs).to(torch.device("cpu")).args
+    assert not moved.is_inference()
+    assert Batch.of(INPUTS).to(torch.device("cpu")).main is INPUTS

@@ -1,5 +1,7 @@
 """The bench: one shared pass, private copies, randomness of its own."""
 
+import threading
+
 import pytest
 import torch
 import zoo
@@ -99,7 +101,7 @@ def test_initialisation_depends_on_the_seed_alone():
 
 def test_a_network_that_cannot_be_copied_has_a_status():
     network = nn.Linear(4, 3)
-    network.kept = network.weight * 2
+    network.kept = threading.Lock()
     bench = bench_of(network)
     with pytest.raises(Unmeasurable, match="cannot be copied"):
         bench.shared("forward")

@@ -1,12 +1,14 @@
 """Private copies, modes, parameters and restarts."""
 
+import threading
+
 import pytest
 import torch
 import zoo
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from automl import Unmeasurable, private_copy, set_mode, trainable, weighted_layers
+from automl import Unmeasurable, is_innermost, private_copy, set_mode, trainable, weighted_layers
 from automl.proxies.networks import initialise
 
 
@@ -53,9 +55,44 @@ def test_parametrised_networks_can_be_copied():
 
 def test_what_cannot_be_copied_is_said():
     network = nn.Linear(3, 3)
-    network.computed = network.weight * 2
+    network.lock = threading.Lock()
     with pytest.raises(Unmeasurable, match="error: the network cannot be copied"):
         private_copy(network)
+
+
+def test_computed_tensors_are_constants_of_the_copy():
+    network = nn.Linear(3, 3)
+    network.features = network(torch.ones(2, 3))
+    copied = private_copy(network)
+    assert torch.equal(copied.features, network.features)
+    assert copied.features is not network.features
+    assert not copied.features.requires_grad
+    assert network.features.requires_grad
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weights_that_are_computed_before_each_call_stay_so():
+    network = nn.utils.weight_norm(nn.Linear(3, 3))
+    copied, inputs = private_copy(network), torch.ones(2, 3)
+    assert torch.equal(copied(inputs), network(inputs))
+    copied.weight_g.data.zero_()
+    assert torch.equal(copied(inputs), copied.bias.expand(2, 3))
+    assert set(trainable(copied, "all")) == {"bias", "weight_g", "weight_v"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("hidden", "reason"),
+    [
+        (lambda: torch.jit.trace(nn.Linear(3, 3), torch.ones(1, 3)), "TorchScript hides"),
+        (lambda: nn.LazyLinear(3), "call the network once"),
+        (lambda: nn.LazyBatchNorm1d(affine=False), "call the network once"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_layers_that_cannot_be_seen_are_refused_and_not_passed_over(hidden, reason):
+    with pytest.raises(Unmeasurable, match=f"unsupported: .*{reason}"):
+        private_copy(nn.Sequential(nn.Linear(3, 3), hidden()))
 
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
@@ -97,3 +134,50 @@ def test_restarts_of_grouped_and_transposed_convolutions_and_linear_layers_are_f
     for how in ("kaiming_fan_in", "kaiming_fan_out", "normal"):
         initialise(network, how, torch.Generator().manual_seed(0))
         assert all(torch.isfinite(parameter).all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("norm", [parametrizations.weight_norm, nn.utils.parametrize.register_parametrization])
+def test_restarts_reach_weights_that_are_functions_of_parameters(norm):
+    plain, twin = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3)
+    norm(twin) if norm is parametrizations.weight_norm else norm(twin, "weight", Doubled())
+    for network in (plain, twin):
+        initialise(network, "normal", torch.Generator().manual_seed(0))
+    torch.testing.assert_close(twin.weight, plain.weight)
+
+
+class Doubled(nn.Module):
+    """Twice a parameter."""
+
+    def forward(self, parameter):
+        return 2 * parameter
+
+    def right_inverse(self, weight):
+        return weight / 2
+
+
+class Squared(nn.Module):
+    """The square of a parameter, which nobody has said how to invert."""
+
+    def forward(self, parameter):
+        return parameter**2
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "computed",
+    [
+        lambda layer: nn.utils.parametrize.register_parametrization(layer, "weight", Squared()),
+        nn.utils.weight_norm,
+        nn.utils.spectral_norm,
+    ],
+)
+def test_restarts_say_which_weights_they_cannot_reach(computed):
+    network = nn.Sequential(nn.Linear(3, 3), computed(nn.Linear(3, 3)))
+    with pytest.raises(Unmeasurable, match="unsupported: the weight of 1 is computed from other parameters"):
+        initialise(network, "normal", torch.Generator().manual_seed(0))
+
+
+def test_what_weights_are_computed_by_is_no_layer():
+    network = nn.Sequential(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), nn.Sequential(nn.Linear(3, 3)))
+    assert [name for name, _ in weighted_layers(network)] == ["0", "1.0"]
+    assert [is_innermost(module) for module in network] == [True, False]

@@ -229,3 +229,27 @@ def test_a_forward_pass_alone_keeps_no_graph():
     observer = Recording()
     passed(smooth(), BATCH, needs={"forward"}, observers=(observer,))
     assert not observer.layers[0][1].requires_grad
+
+
+def test_a_loss_that_is_no_number_has_no_gradients_though_they_are_zeros():
+    network = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5))
+    padding = torch.full((3, 6), -100)
+    found = passed(network, (torch.zeros(3, 6, dtype=torch.long), padding), "sequence")
+    assert str(found.failures["gradients"]) == "not_finite: the loss is nan"
+    assert found.jacobian is not None
+
+
+class Spectral(nn.Module):
+    """Multiplies with complex numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, dtype=torch.cfloat))
+
+    def forward(self, inputs):
+        return (inputs.to(torch.cfloat) @ self.weight).abs()
+
+
+def test_complex_parameters_are_refused_and_not_halved():
+    found = passed(Spectral(), (torch.randn(5, 4), torch.arange(5) % 3))
+    assert str(found.failures["gradients"]).startswith("unsupported: the parameter weight is complex")

@@ -240,3 +240,19 @@ def test_seconds_are_as_if_the_proxy_had_been_alone():
     found = measured(Steady(), Two())
     assert found["steady"].seconds > found["one"].seconds
     assert found["one"].seconds >= 0
+
+
+@pytest.mark.parametrize(
+    "ambience",
+    [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", dtype=torch.bfloat16)],
+    ids=["no_grad", "inference_mode", "autocast"],
+)
+def test_what_the_caller_has_switched_on_or_off_plays_no_part(ambience):
+    network, (inputs, targets) = nn.Sequential(nn.Linear(4, 3)), (torch.randn(5, 4), torch.arange(5) % 3)
+    alone = measure(network, Batch.of((inputs, targets)), CLASSIFICATION, {"steady": Steady()})["steady"].readings
+    with ambience():
+        batch = Batch.of((inputs.clone(), targets.clone()))
+        within = measure(network, batch, CLASSIFICATION, {"steady": Steady()})["steady"].readings
+    assert within == alone
+    assert measure(network, batch, CLASSIFICATION, {"steady": Steady()})["steady"].readings == alone
+    assert isinstance(alone["steady"], float)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from automl import Candidate, Context, digest_of
+from automl import Candidate, Context, EvaluatorOptions, digest_of
 from automl_plugins.evaluators._training import Run, TrainOptions
 
 _LOG = logging.getLogger("automl")
-_UNSEEN_BY_RESULTS = {"reject", "evaluate_every"}
+_UNSEEN_BY_RESULTS = {*EvaluatorOptions.model_fields, "evaluate_every"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ factor 1.32. The validation runs are not (n = 1 would give deviations of 0, and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -51,11 +52,15 @@ from automl import (
     Metric,
     TableEvaluator,
     Value,
+    find_data,
 )
 from automl_plugins.evaluators._tables.devices import device_columns, device_files
+from automl_plugins.evaluators._tables.published_scores import PREFIX, absence, score_columns
 from automl_plugins.evaluators._tables.seed_noise import SeedNoise
 
 Array: TypeAlias = NDArray[Any]
+
+_SCORES = "nasbench201/zero_cost_9445.npz"
 
 _SPLITS = {"validation": "valid", "test": "test"}
 _NOISE_SCALES = {"valid": 0.82, "test": 1.32}
@@ -76,14 +81,16 @@ class NasBench201Options(EvaluatorOptions):
     """Accuracy of the one training that the table lists, of the mean over seeds, or of a training drawn around it."""
     devices: tuple[str, ...] = ()
     """Devices whose latency and energy are metrics: `pixel3`, `edgegpu`; an unknown name is answered with all."""
+    published_scores: bool = False
+    """Report the published scores of 13 zero-cost proxies too, as `published_synflow`: of CIFAR-10, for 9,445 cells."""
 
 
 class NasBench201Table(TableEvaluator):
     """Looks a cell of space nas_bench_201 up in the published table.
 
     Metrics: `val_accuracy` (or `test_accuracy`), `reported_test_accuracy`, `params`, `flops`, `train_time_s` where the
-    table has times, and `latency_ms_<device>` and `energy_mj_<device>` of the chosen devices. Accuracies are in per
-    cent.
+    table has times, `latency_ms_<device>` and `energy_mj_<device>` of the chosen devices, and `published_<proxy>`
+    where asked for. Accuracies are in per cent. A cell without published scores leaves them out, with a remark.
 
     Raises:
         DataError: the table is missing; `automl data status` says where it was looked for.
@@ -96,8 +103,9 @@ class NasBench201Table(TableEvaluator):
     space: ClassVar[str] = "nas_bench_201"
 
     def paths(self) -> tuple[Path, ...]:
-        """Return the table and, where a device is asked for, the files of devices."""
-        return (*super().paths(), *(device_files(self.path().parent) if self.options.devices else ()))
+        """Return the table and, where they are asked for, the files of devices and that of published scores."""
+        paths = (*super().paths(), *(device_files(self.path().parent) if self.options.devices else ()))
+        return (*paths, self._score_path()) if self.options.published_scores else paths
 
     def answers(self) -> Iterator[Mapping[str, Value]]:
         """Yield the operation of each edge."""
@@ -108,21 +116,30 @@ class NasBench201Table(TableEvaluator):
             yield dict(zip(names, [operations[place] for place in row], strict=True))
 
     def columns(self) -> tuple[Column, ...]:
-        """Return the accuracies, sizes, time and devices that the options ask for."""
+        """Return the accuracies, sizes, time, devices and published scores that the options ask for."""
         chosen: str = self.options.objective
         columns = [self._accuracy_column(chosen)]
         if chosen == "test" and self._has("validation"):
             columns.append(self._accuracy_column("validation"))
         columns += [*self._reported(), *self._costs()]
         columns += device_columns(self.path().parent, self.options.dataset, self.options.devices)
+        if self.options.published_scores:
+            columns += score_columns(self._score_path(), self.options.dataset, len(self.table["ops"]))
         return tuple(columns)
 
     def measure(self, row: int, candidate: Candidate, context: Context) -> Mapping[str, float]:
-        """Return the row, with noise on the accuracies where trainings are drawn."""
+        """Return the row, with noise on the accuracies where trainings are drawn, without scores that there are not."""
         found = dict(super().measure(row, candidate, context))
         for name, noise in self._noises.items():
             found[name] = min(max(found[name] + noise.draw(row, context.seed), 0.0), 100.0)
+        if self.options.published_scores:
+            for name in [name for name, value in found.items() if name.startswith(PREFIX) and math.isnan(value)]:
+                del found[name]
+                context.remark(name, absence(self._score_path(), row))
         return found
+
+    def _score_path(self) -> Path:
+        return find_data(_SCORES)
 
     @cached_property
     def _noises(self) -> dict[str, SeedNoise]:

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from automl import (
     Candidate,
-    ConfigurationError,
     Context,
     Evaluator,
     EvaluatorOptions,
@@ -46,7 +45,7 @@ from automl_plugins.evaluators._ntk import (
     kernel_mean,
     kernel_trace,
 )
-from automl_plugins.evaluators._training import TrainOptions
+from automl_plugins.evaluators._training import TrainOptions, epochs_wanted
 from automl_plugins.evaluators.train import Train
 
 _SPECTRAL = (
@@ -170,7 +169,7 @@ class Ntk(Evaluator):
         seconds = time.perf_counter() - began
         if self.options.epochs == 0:
             return seconds, _measured(kernel)
-        epochs = self._epochs(context)
+        epochs = epochs_wanted(self.options.epochs, context, "ntk")
         trained = self._trained(candidate, context, seed, repeat, epochs)
         began = time.perf_counter()
         after = self._kernel(trained, inputs)
@@ -187,18 +186,6 @@ class Ntk(Evaluator):
             parameters=options.parameters,
             method=options.method,
         )
-
-    def _epochs(self, context: Context) -> int:
-        """Return the epochs that the fidelity asks for."""
-        most: int = self.options.epochs
-        if context.fidelity is None:
-            return most
-        if not 0 < context.fidelity <= most:
-            raise ConfigurationError(
-                f"`fidelity` must be above 0 and at most `ntk.epochs` = {most}, but got {context.fidelity:g}; "
-                "change one of the two"
-            )
-        return max(1, round(context.fidelity))
 
     def _trained(self, candidate: Candidate, context: Context, seed: int, repeat: int, epochs: int) -> nn.Module:
         """Return the network after training; a run of one repeat goes on from its checkpoint."""

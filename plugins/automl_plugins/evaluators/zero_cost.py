@@ -164,13 +164,14 @@ def score(
         task: a task, a kind of problem (``classification``, ``multi_label``, ``regression``, ``sequence``), or a loss
             function of outputs and targets.
         proxies: names, or `ComponentSpec` with options.
-        seeds: one for each repeat of what a proxy draws (probes, new weights); the batch and the weights stay.
+        seeds: one for each repeat of what a proxy draws (probes, new weights), at least one; the batch and the weights
+            stay.
 
     Returns:
         A score per metric, by name. One that cannot be measured has a ``status`` other than ``ok``, and a reason.
 
     Raises:
-        ConfigurationError: a proxy is unknown or its options are wrong.
+        ConfigurationError: a proxy is unknown or its options are wrong, or there is no seed.
         TypeError: ``batch`` is none of these.
 
     >>> torch.manual_seed(0)
@@ -180,6 +181,8 @@ def score(
     'ok'
     """
     made = make_proxies(proxies)
+    if not seeds:
+        raise ConfigurationError("`seeds` is empty; give one seed for each repeat")
     given, criterion = Batch.of(batch), Criterion.of(task)
     return merged(made, [measure(model, given, criterion, made, seed=seed) for seed in seeds])
 

@@ -8,7 +8,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd
 
-from automl import Batch, Unmeasurable
+from automl import Batch, Unmeasurable, is_innermost, is_weighted_layer
 
 _Event = tuple[nn.Module, Tensor]
 
@@ -37,9 +37,9 @@ def block_features(network: nn.Module, batch: Batch) -> list[Tensor]:
         found = _blocks(events, members)
         if len(found) >= 2:
             return found
-        if not any(_is_composite(member) for member in members):
+        if all(is_innermost(member) for member in members):
             raise Unmeasurable("unsupported", f"it needs two blocks whose outputs are feature maps, found {len(found)}")
-        members = [part for member in members for part in (_opened(member) if _is_composite(member) else (member,))]
+        members = [part for member in members for part in ((member,) if is_innermost(member) else _opened(member))]
 
 
 def _see(events: list[_Event], size: int, module: nn.Module, inputs: object, output: object) -> None:
@@ -64,13 +64,9 @@ def _blocks(events: list[_Event], members: list[nn.Module]) -> list[Tensor]:
     for module, output in events:
         if id(module) not in known or isinstance(module, _AdaptiveAvgPoolNd | _AdaptiveMaxPoolNd):
             continue
-        if _is_composite(module) or any(p.ndim >= 2 for p in module.parameters(recurse=False)):
+        if not is_innermost(module) or is_weighted_layer(module):
             found.append(output)
-            goes_on = not _is_composite(module)
+            goes_on = is_innermost(module)
         elif goes_on:
             found[-1] = output
     return found
-
-
-def _is_composite(module: nn.Module) -> bool:
-    return next(module.children(), None) is not None

@@ -47,6 +47,8 @@ class Grasp(Proxy):
             logits = logits_of(network(*batch.args, **batch.kwargs))
             assert batch.targets is not None
             loss = bench.criterion.loss(logits, batch.targets)
+            if not bool(loss.isfinite().all()):
+                raise Unmeasurable("not_finite", "the loss is not finite")
             bench.check()
             used, gradients = _first(loss, weights)
             bench.check()
@@ -59,6 +61,8 @@ def _first(loss: Tensor, weights: list[nn.Parameter]) -> tuple[list[nn.Parameter
     """Return the weights that ``loss`` depends on, and their gradients, attached."""
     if not weights or not loss.requires_grad:
         raise Unmeasurable("unsupported", "the loss depends on no trainable parameter of the chosen ones")
+    if any(weight.is_complex() for weight in weights):
+        raise Unmeasurable("unsupported", "parameters are complex; write their two parts as real parameters")
     gradients = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
     pairs = [(weight, g) for weight, g in zip(weights, gradients, strict=True) if g is not None]
     if not pairs:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import torch
+from torch import Tensor
+
 from automl import BaseOptions, Bench, Metric, Proxy, Reading, Unmeasurable
 from automl_plugins.proxies._reachable import CountOptions, counted
 
@@ -38,4 +41,9 @@ class L2Norm(Proxy):
         found = counted(bench, self.options.parameters, self.options.count)
         if not found:
             raise Unmeasurable("unsupported", "the outputs depend on no trainable parameter of the chosen ones")
-        return sum(float(parameter.detach().double().norm()) for parameter in found.values())
+        return sum(_norm(parameter.detach()) for parameter in found.values())
+
+
+def _norm(parameter: Tensor) -> float:
+    parts = torch.view_as_real(parameter) if parameter.is_complex() else parameter
+    return float(parts.double().norm())

@@ -112,4 +112,4 @@ def noise_like(inputs: Tensor, generator: torch.Generator) -> Tensor:
     """Return N(0, 1) in place of numbers, the same on every device; whole numbers stay as they are."""
     if not inputs.is_floating_point():
         return inputs
-    return torch.randn(inputs.shape, generator=generator).to(inputs)
+    return torch.randn(inputs.shape, generator=generator, dtype=torch.float32).to(inputs)

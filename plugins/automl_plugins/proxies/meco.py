@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from automl import Bench, InputKind, Metric, Proxy, Reading, Unmeasurable
+from automl import Bench, InputKind, Metric, Proxy, Reading, Unmeasurable, is_innermost
 from automl_plugins.proxies.linear_regions import noise_like
 
 _CHANNELS_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.RNNBase, nn.MultiheadAttention)
@@ -80,7 +80,7 @@ def is_layer(module: nn.Module) -> bool:
     """Say whether a module is innermost, and more than the identity; attention is one layer."""
     if isinstance(module, nn.MultiheadAttention):
         return True
-    return next(module.children(), None) is None and not isinstance(module, _IDENTITIES)
+    return is_innermost(module) and not isinstance(module, _IDENTITIES)
 
 
 def least_eigenvalue(maps: Tensor) -> float | None:

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import tiny_tables
+from scipy import stats
 
 from automl import Architecture, Candidate, ConfigurationError, Context, write_table
 from automl_plugins.evaluators._tables.seed_noise import SeedNoise
@@ -48,6 +49,15 @@ def devices(written, tmp_path, monkeypatch):
     shutil.copy(written, tmp_path / "nasbench201")
     monkeypatch.setenv("AUTOML_DATA_DIR", str(tmp_path))
     return tmp_path / "nasbench201"
+
+
+@pytest.fixture
+def scores(written, tmp_path, monkeypatch):
+    """Return the file of published scores beside a table."""
+    path = tiny_tables.write_published_scores(tmp_path)
+    shutil.copy(written, tmp_path / "nasbench201")
+    monkeypatch.setenv("AUTOML_DATA_DIR", str(tmp_path))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +182,84 @@ def test_a_device_that_cannot_run_a_cell_gives_no_number(devices):
 def test_files_of_devices_that_are_missing_are_named(made_up):
     with pytest.raises(ConfigurationError, match=r"there is none \(latency_ms\.npz, .* missing\)"):
         evaluator(devices=("pixel3",)).metrics(TASK)
+
+
+def test_published_scores_are_metrics_of_the_cells_that_have_them(scores):
+    table, arrays, held = (
+        evaluator(published_scores=True),
+        np.load(scores.with_name("nasbench201.npz")),
+        np.load(scores),
+    )
+    assert names(table)[-2:] == ["published_synflow", "published_nwot"]
+    remarks = {}
+    found = table.evaluate(cell(arrays, 8), Context(TASK, remark=remarks.__setitem__))
+    assert found["published_synflow"] == float(held["scores_cifar10"][4, 0])
+    assert found["published_nwot"] == float(held["scores_cifar10"][4, 1])
+    assert not remarks
+    assert not [name for name in names(evaluator()) if name.startswith("published")], "only where asked for"
+
+
+def test_a_cell_without_published_scores_leaves_them_out_and_says_why(scores):
+    table, arrays = evaluator(published_scores=True), np.load(scores.with_name("nasbench201.npz"))
+    remarks = {}
+    found = table.evaluate(cell(arrays, 9), Context(TASK, remark=remarks.__setitem__))
+    assert "val_accuracy" in found
+    assert not [name for name in found if name.startswith("published")]
+    said = "unsupported: the cell is not among the 7,813 with published scores"
+    assert remarks == {"published_synflow": said, "published_nwot": said}
+
+
+def test_a_published_failure_is_no_score(scores):
+    """The file has -1e8 there, which would rank like a number."""
+    table, arrays = evaluator(published_scores=True), np.load(scores.with_name("nasbench201.npz"))
+    remarks = {}
+    found = table.evaluate(cell(arrays, 14), Context(TASK, remark=remarks.__setitem__))
+    assert "published_synflow" in found
+    assert "published_nwot" not in found
+    assert list(remarks) == ["published_nwot"]
+    assert remarks["published_nwot"].startswith("undefined: the published code had no finite value (-1e+08")
+
+
+def test_published_scores_count_in_the_digest_only_where_they_are_read(scores):
+    plain, scored = evaluator().digest(), evaluator(published_scores=True).digest()
+    assert plain != scored
+    write_table(scores, {**np.load(scores), "scores_cifar10": np.zeros((7813, 2), dtype=np.float32)})
+    assert evaluator().digest() == plain
+    assert evaluator(published_scores=True).digest() != scored
+
+
+def test_published_scores_that_are_missing_are_named(made_up):
+    with pytest.raises(ConfigurationError, match=r"zero_cost_9445\.npz is missing: .*`automl data status`") as refused:
+        evaluator(published_scores=True).metrics(TASK)
+    assert "\n" not in str(refused.value)
+
+
+def test_published_scores_of_another_data_set_are_refused_with_what_there_is(scores):
+    with pytest.raises(ConfigurationError, match=r"has published scores for cifar10, not for cifar100; set"):
+        evaluator(published_scores=True, dataset="cifar100").metrics(TASK)
+
+
+def test_published_scores_of_another_table_are_refused(scores):
+    write_table(scores, {**np.load(scores), "index": np.arange(7813) + 7813})
+    with pytest.raises(ConfigurationError, match=r"not those of a table of 15,625 cells"):
+        evaluator(published_scores=True).metrics(TASK)
+
+
+def test_the_published_scores_rank_the_real_cells_as_is_known(real, automl_data):
+    """Correlations with the validation accuracy that the collection states, over all 9,445 cells."""
+    held = np.load(automl_data("nasbench201/zero_cost_9445.npz"))
+    table = evaluator(published_scores=True)
+    columns = {column.metric.name: column.values for column in table._columns}
+    assert sum(name.startswith("published_") for name in columns) == 13
+    known = np.isfinite(columns["published_synflow"])
+    assert np.flatnonzero(known).tolist() == held["index"].tolist()
+    accuracy = columns["val_accuracy"][known]
+    for name, expected in (("params", 0.75), ("synflow", 0.73), ("snip", 0.55), ("plain", -0.37)):
+        found = stats.spearmanr(columns[f"published_{name}"][known], accuracy).statistic
+        assert found == pytest.approx(expected, abs=0.006), name
+    row = int(held["index"][1000])
+    found = table.evaluate(cell(real, row), Context(TASK))
+    assert found["published_synflow"] == float(held["scores_cifar10"][1000, held["proxies"].tolist().index("synflow")])
 
 
 def test_a_drawn_training_is_decided_by_the_seed(made_up):

@@ -96,3 +96,9 @@ def test_a_network_that_is_linear_in_its_weights_and_its_loss_has_none():
     batch = (torch.randn(6, 4), torch.randn(6, 3))
     found = score(nn.Linear(4, 3), batch, lambda outputs, targets: (outputs * targets).sum(), proxies=("grasp",))
     assert found["grasp"].value == 0
+
+
+def test_a_loss_that_is_no_number_has_none():
+    network, padding = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5)), torch.full((3, 6), -100)
+    found = score(network, (torch.zeros(3, 6, dtype=torch.long), padding), "sequence", proxies=("grasp",))["grasp"]
+    assert found.status == "not_finite"

@@ -43,3 +43,20 @@ def test_norms_whose_squares_overflow_do_not():
     network = nn.Linear(4, 3)
     nn.init.constant_(network.weight, 1e30)
     assert l2_norm(network, torch.randn(2, 4)).value == pytest.approx(1e30 * 12**0.5, rel=1e-6)
+
+
+def test_complex_weights_count_with_both_parts():
+    network = Spectral()
+    found = score(network, torch.ones(2, 2), proxies=("l2_norm",))
+    assert found["l2_norm"].value == pytest.approx(float(network.weight.abs().square().sum().sqrt()), rel=1e-6)
+
+
+class Spectral(nn.Module):
+    """Multiplies with complex numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(2, 3, dtype=torch.cfloat))
+
+    def forward(self, inputs):
+        return (inputs.to(torch.cfloat) @ self.weight).abs()

@@ -116,3 +116,11 @@ def test_a_layer_that_is_called_twice_counts_twice():
     inputs = torch.randn(2, 3, 8, 8)
     assert meco(Twice(2), inputs).value == pytest.approx(2 * meco(Twice(1), inputs).value)
     assert Meco.declared[0].direction == "max"
+
+
+def test_layers_whose_weights_are_computed_count_too():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3))
+    images = torch.randn(2, 3, 9, 9)
+    plain = score(network, images, proxies=("meco",))["meco"].value
+    nn.utils.parametrizations.weight_norm(network[0])
+    assert score(network, images, proxies=("meco",))["meco"].value == pytest.approx(plain, rel=1e-4)

@@ -119,3 +119,10 @@ def test_ranks_agree_with_published_scores(automl_data):
     of_running, of_batch = np.corrcoef(ranks)[0, 1:]
     assert of_running > 0.98
     assert of_batch > 0.85
+
+
+def test_half_precision_is_scored_in_single():
+    images = torch.randn(4, 3, 8, 8)
+    network = zoo.convolutional(nn.BatchNorm2d)
+    single, half = zen(network, images), zen(network.bfloat16(), images.bfloat16())
+    assert half.value == pytest.approx(single.value, rel=1e-6)

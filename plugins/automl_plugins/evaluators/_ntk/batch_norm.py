@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from automl_plugins.evaluators._ntk.layers import LayerInput
 
@@ -37,7 +38,6 @@ def normalised(module: Any, inputs: Tensor, known: LayerInput) -> Tensor:
     """Return the outputs for other inputs with statistics that are known already."""
     assert known.mean is not None
     assert known.inverse_deviation is not None
-    shape = (1, -1) + (1,) * (inputs.ndim - 2)
-    scale = known.inverse_deviation if module.weight is None else known.inverse_deviation * module.weight
-    outputs = (inputs - known.mean.reshape(shape).to(inputs.dtype)) * scale.reshape(shape).to(inputs.dtype)
-    return outputs if module.bias is None else outputs + module.bias.reshape(shape)
+    # So that the variance is all that is divided by.
+    variance = known.inverse_deviation.square().reciprocal()
+    return functional.batch_norm(inputs, known.mean, variance, module.weight, module.bias, eps=0.0)

@@ -1,8 +1,8 @@
 """Per-example weight gradients of convolutions, as matrix products on patches of the input.
 
-The input is laid out with channels last and padded once, so that the patches along the last axis of a row, `(kernel ×
-channels)` numbers, are contiguous. Patches are copied for a few examples at a time, so that they stay in the cache, and
-multiplied by the output gradients of these examples. In two dimensions with stride 1 along the first axis, patches are
+The input is laid out with channels last and padded, so that the patches along the last axis of a row, `(kernel ×
+channels)` numbers, are contiguous. This and the copying of patches is done for a few examples at a time, so that they
+stay in the cache, where they are multiplied by the output gradients of these examples. In two dimensions with stride 1 along the first axis, patches are
 formed along the second axis only, and each row of the kernel is a product with shifted patches.
 """
 
@@ -34,7 +34,9 @@ def convolution_rows(module: Any, inputs: Tensor, gradient: Tensor) -> Iterator[
     Yields:
         `(examples, features of the piece, ...)`.
     """
-    padded = _padded(inputs, _pads(module), module.padding_mode)
+    pads = _pads(module)
+    if module.padding_mode != "zeros" and any(pads):
+        inputs, pads = functional.pad(inputs, pads, mode=module.padding_mode), [0] * len(pads)
     columns = math.prod(module.kernel_size) * inputs.shape[1] // module.groups
     total = len(inputs) * gradient.shape[1] * columns
     # A piece holds all cotangents of an example's features, or rows of different cotangents would not meet.
@@ -43,14 +45,13 @@ def convolution_rows(module: Any, inputs: Tensor, gradient: Tensor) -> Iterator[
     cotangents = gradient.shape[1] // features
     split = gradient.reshape(len(gradient), cotangents, features, *gradient.shape[2:])
     for part in split.chunk(pieces, 2) if pieces > 1 else (split,):
-        yield from _products(padded, part.flatten(1, 2), module)
+        yield from _products(inputs, pads, part.flatten(1, 2), module)
 
 
 def transposed_rows(module: Any, inputs: Tensor, gradient: Tensor) -> Tensor:
     """Return per-example gradients of a transposed convolution's weight: inputs and gradients change places."""
     pads = [amount for amount in reversed(module.padding) for _ in (0, 1)]
-    padded = _padded(gradient, pads, "zeros")
-    return torch.cat([piece.flatten(1) for piece in _products(padded, inputs, module, is_shifted=False)], 1)
+    return torch.cat([piece.flatten(1) for piece in _products(gradient, pads, inputs, module, is_shifted=False)], 1)
 
 
 def _pads(module: Any) -> list[int]:
@@ -63,34 +64,48 @@ def _pads(module: Any) -> list[int]:
     return [amount for amount in reversed(module.padding) for _ in (0, 1)]
 
 
-def _padded(inputs: Tensor, pads: list[int], mode: str) -> Tensor:
-    """Return padded inputs with channels last, `(examples, *space, channels)`, contiguous."""
-    if mode != "zeros" and any(pads):
-        inputs, pads = functional.pad(inputs, pads, mode=mode), [0] * len(pads)
-    last = inputs.movedim(1, -1)
-    return functional.pad(last, [0, 0, *pads]).contiguous() if any(pads) else last.contiguous()
-
-
-def _products(padded: Tensor, gradient: Tensor, module: Any, *, is_shifted: bool = True) -> Iterator[Tensor]:
+def _products(
+    inputs: Tensor, pads: list[int], gradient: Tensor, module: Any, *, is_shifted: bool = True
+) -> Iterator[Tensor]:
     """Yield gradients `(examples, features, columns)`, a piece for each row of the kernel where rows are shifted."""
     count, features = gradient.shape[:2]
     out = gradient.shape[2:]
     outputs = gradient.movedim(1, -1).reshape(count, -1, features)
     is_shifted = is_shifted and len(out) == 2 and module.groups == 1 and module.stride[0] == 1
-    patches = _patches(padded, out, module, 1 if is_shifted else 0)
-    per_example = math.prod(patches.shape[1:])
-    size = max(1, _PATCHES.get(padded.device.type, _MANY_PATCHES) // per_example)
+    first = 1 if is_shifted else 0
+    columns = math.prod(module.kernel_size[first:]) * inputs.shape[1]
     starts = [i * module.dilation[0] * out[1] for i in range(module.kernel_size[0])] if is_shifted else [0]
     positions = math.prod(out)
-    columns = patches.shape[-1] * patches.shape[-2] if is_shifted else math.prod(patches.shape[1 + len(out) :])
-    made = [padded.new_empty(count, features, columns // module.groups) for _ in starts]
-    for start in range(0, count, size):
-        stop = min(start + size, count)
-        copied = patches[start:stop].reshape(stop - start, -1, columns)
+    made = [inputs.new_empty(count, features, columns // module.groups) for _ in starts]
+    done = 0
+    per_example = (inputs.shape[2] + pads[-2] + pads[-1] if is_shifted else out[0]) * math.prod(out[1:]) * columns
+    size = max(1, _PATCHES.get(inputs.device.type, _MANY_PATCHES) // per_example)
+    for padded in _padded(inputs, pads, min(size, count)):
+        these = slice(done, done + len(padded))
+        copied = _patches(padded, out, module, first).reshape(len(padded), -1, columns)
         for whole, shift in zip(made, starts, strict=True):
             moved = copied[:, shift : shift + positions]
-            _multiply(outputs[start:stop], moved, module.groups, padded.shape[-1], whole[start:stop])
+            _multiply(outputs[these], moved, module.groups, inputs.shape[1], whole[these])
+        done += len(padded)
     yield from made
+
+
+def _padded(inputs: Tensor, pads: list[int], size: int) -> Iterator[Tensor]:
+    """Yield inputs with zeros around and channels last, `(examples, *space, channels)`, ``size`` examples at a time.
+
+    All lie in the same place: each is overwritten by the next.
+    """
+    last = inputs.movedim(1, -1)
+    if not any(pads):
+        yield from last.contiguous().split(size)
+        return
+    around = list(zip(pads[-2::-2], pads[::-2], strict=True))
+    space = [before + length + after for length, (before, after) in zip(inputs.shape[2:], around, strict=True)]
+    place = last.new_zeros(size, *space, last.shape[-1])
+    inner = place[(slice(None), *(slice(b, b + n) for n, (b, _) in zip(inputs.shape[2:], around, strict=True)))]
+    for part in last.split(size):
+        inner[: len(part)].copy_(part)
+        yield place[: len(part)]
 
 
 def _patches(padded: Tensor, out: tuple[int, ...], module: Any, first: int) -> Tensor:

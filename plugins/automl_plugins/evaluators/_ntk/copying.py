@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from automl import Unmeasurable
 
 _PLAIN = frozenset({bool, int, float, str, type(None)})
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _TABLES = frozenset({dict, OrderedDict, set, list})
 
 
@@ -27,6 +28,8 @@ def private_copy(network: nn.Module) -> nn.Module:
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
+        if type(module) in _BATCH_NORMS:
+            memo.update({id(value): value.clone() for value in module._buffers.values() if value is not None})
     for parameter in network.parameters():
         if type(parameter) is nn.Parameter:
             memo[id(parameter)] = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
@@ -61,4 +64,6 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         return made
     if type(value) in _TABLES and not value:
         return memo.setdefault(id(value), type(value)())
+    if type(value) is tuple and all(type(each) in _PLAIN for each in value):
+        return value
     return copy.deepcopy(value, memo)

@@ -19,10 +19,12 @@ BnMode: TypeAlias = Literal["frozen", "batch"]
 Parameters: TypeAlias = Literal["all", "weights"]
 Method: TypeAlias = Literal["auto", "layerwise", "vmap", "loop"]
 
-# Columns of the products that are formed at a time.
+# Columns of the products that are formed at a time in single precision.
 _BLOCK = 4096
+# Numbers in double precision whose products are formed at a time: a quarter of a core's cache on a CPU.
+_WIDE = 2**16
 # Rows of a diagonal block, when only one triangle is computed.
-_ROWS = 40
+_ROWS = 64
 # From so many rows on, products are formed in single precision: in double precision they would take longest of all.
 _MANY_ROWS = 160
 
@@ -60,8 +62,8 @@ class Kernel:
 class Gram:
     """Sums products of rows, in double precision: a matrix, or its diagonal alone.
 
-    Products of up to 160 rows are formed in double precision; those of more, as in the full kernel, in single precision
-    over 4,096 columns at a time, unless the rows have double precision themselves.
+    Products of up to 160 rows are formed in double precision, once enough columns have come together; those of more, as
+    in the full kernel, in single precision over 4,096 columns, unless the rows have double precision themselves.
     """
 
     def __init__(self, rows: int, device: torch.device, *, is_diagonal: bool = False) -> None:
@@ -69,6 +71,7 @@ class Gram:
         self._sum = torch.zeros(shape, dtype=torch.float64, device=device)
         self._is_diagonal = is_diagonal
         self._wide: Tensor | None = None
+        self._filled = 0
 
     def add(self, rows: Tensor) -> None:
         """Add the products of ``rows``, `(rows, parameters)`."""
@@ -78,13 +81,7 @@ class Gram:
         elif rows.dtype is torch.float64:
             self._sum.addmm_(rows, rows.T)
         elif len(rows) < _MANY_ROWS:
-            # Converted a cacheful at a time, into one place.
-            if self._wide is None:
-                self._wide = torch.empty(len(rows), _BLOCK, dtype=torch.float64, device=rows.device)
-            for part in _blocks(rows):
-                wide = self._wide[:, : part.shape[1]]
-                wide.copy_(part)
-                self._sum.addmm_(wide, wide.T)
+            self._collect(rows)
         else:
             for part in _blocks(rows):
                 for start in range(0, len(part), _ROWS):
@@ -95,10 +92,31 @@ class Gram:
         """Add products that were formed elsewhere, `(rows, rows)`."""
         self._sum += products.diagonal() if self._is_diagonal else products
 
+    def _collect(self, rows: Tensor) -> None:
+        """Put rows beside those that wait for their products, in double precision, a cacheful at a time."""
+        if self._wide is None:
+            self._wide = torch.empty(len(rows), _WIDE // len(rows), dtype=torch.float64, device=rows.device)
+        taken, columns, most = 0, rows.shape[1], self._wide.shape[1]
+        while taken < columns:
+            count = min(columns - taken, most - self._filled)
+            self._wide[:, self._filled : self._filled + count].copy_(rows[:, taken : taken + count])
+            taken += count
+            self._filled += count
+            if self._filled == most:
+                self._multiply()
+
+    def _multiply(self) -> None:
+        """Add the products of the rows that wait."""
+        if self._wide is not None and self._filled:
+            wide = self._wide[:, : self._filled]
+            self._sum.addmm_(wide, wide.T)
+            self._filled = 0
+
     def total(self) -> Tensor:
         """Return the sum, exactly symmetric."""
         if self._is_diagonal:
             return self._sum
+        self._multiply()
         lower = self._sum.tril()
         return lower + lower.tril(-1).T
 

@@ -21,19 +21,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import get_gradient_edge
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from automl import Batch
 from automl_plugins.evaluators._ntk.batch_norm import frozen_batch_norm, normalised
+from automl_plugins.evaluators._ntk.cuts import last_cut
 from automl_plugins.evaluators._ntk.kernel import Gram, Unsupported
 from automl_plugins.evaluators._ntk.layers import LayerInput, is_supported
 from automl_plugins.evaluators._ntk.networks import Problem, channels_last, is_batch_norm, is_quicker_channels_last
 from automl_plugins.evaluators._ntk.products import Products, Share
 
-# Numbers that are kept of several cotangents before their products are formed. With more, backward passes are repeated
-# for groups of layers, but not more often than so.
-_KEPT = 9 * 2**23
-_MOST_GROUPS = 4
+# Numbers that are kept of several cotangents before their products are formed. With more, layers are treated in groups:
+# backward passes for the next group go on where the graph is one edge wide (`cuts`), and where it never is, they begin
+# anew. That is why there are not more groups than so.
+_KEPT = 3 * 2**23
+_MOST_GROUPS = 6
 
 
 def layerwise_gram(
@@ -148,18 +150,21 @@ class _Recorder:
         self._products = products = Products(self._size, len(cotangents), grams, [call.wanted for call in self._calls])
         self._is_backward = True
         groups = self._groups(len(cotangents) if len(grams) == 1 else 1)
+        start, arrived = None, [None] * len(cotangents)
         for number, group in enumerate(groups, 1):
             self._group, is_last = set(group), number == len(groups)
+            cut = None if is_last else self._cut(logits, groups[number:])
             # What lies below the group need not be computed yet.
-            ends = self._anchor if is_last else [call.edge for call in group]
+            ends = [self._anchor] if is_last else [call.edge for call in group] + ([cut] if cut else [])
             for index, cotangent in enumerate(cotangents):
                 products.current = index
                 keep = not is_last or index + 1 < len(cotangents)
                 if logits.requires_grad:
-                    self.passes += 1
-                    # A scalar: with `grad_outputs`, torch imports sympy, which takes a second.
-                    torch.autograd.grad((logits @ cotangent).sum(), ends, retain_graph=keep, allow_unused=True)
+                    self.passes += start is None
+                    found = _gradients(logits, cotangent, start, arrived[index], ends, keep=keep)
+                    arrived[index] = found[-1] if cut else arrived[index]
                 products.end_pass()
+            start = cut or start
         for call in self._calls:
             if call.given is not None:
                 products.finish(call.module, call.given, call.wanted, call.share)
@@ -168,7 +173,7 @@ class _Recorder:
     def _groups(self, cotangents: int) -> list[list[_Call]]:
         """Return calls, the last first, in groups whose gradients can be kept at a time for several cotangents.
 
-        Groups are filled from the input on, so that the passes that are repeated end as early as can be.
+        Groups are filled from the input on, so that passes which must begin anew have ended as early as can be.
         """
         calls = [call for call in self._calls if call.wanted]
         if cotangents == 1 or not calls:
@@ -183,6 +188,11 @@ class _Recorder:
             groups[-1].append(call)
             total += size
         return groups[::-1]
+
+    def _cut(self, logits: Tensor, groups: list[list[_Call]]) -> GradientEdge | None:
+        """Return where the passes for the next groups can go on, or ``None`` if they must begin anew."""
+        assert logits.grad_fn is not None
+        return last_cut(logits.grad_fn, {call.edge.node for group in groups for call in group})
 
     def _own(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Return the module's parameters that the kernel is of, by attribute."""
@@ -272,6 +282,18 @@ def _as_constants(parameters: Any) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
+def _gradients(
+    logits: Tensor, cotangent: Tensor, start: GradientEdge | None, arrived: Tensor | None, ends: list[Any], *, keep: bool
+) -> tuple[Tensor | None, ...]:
+    """Run one backward pass, from the outputs or from where one has stopped, and return the gradients at its ends."""
+    if start is None:
+        # A scalar: with `grad_outputs`, torch imports sympy, which takes a second.
+        return torch.autograd.grad((logits @ cotangent).sum(), ends, retain_graph=keep, allow_unused=True)
+    if arrived is None:
+        return (None,) * len(ends)
+    return torch.autograd.grad(start, ends, arrived, retain_graph=keep, allow_unused=True)
+
+
 def _check_graph(logits: Tensor, wanted: set[int]) -> None:
     """Raise `Unsupported` if a parameter is in the graph: it was used outside its module."""
     waiting, seen = [logits.grad_fn], {logits.grad_fn}
@@ -292,7 +314,13 @@ def _is_same(alone: Tensor, together: Tensor) -> bool:
         return False
     if not alone.is_floating_point():
         return torch.equal(alone, together)
+    if alone.numel() == 0:
+        return True
     tolerance = torch.finfo(alone.dtype).eps ** 0.4
-    largest = together.abs().amax() if together.numel() else 0.0
     # Written so that numbers that are not finite agree with nothing and are left to the other methods.
-    return together.numel() == 0 or bool((alone - together).abs().amax() <= tolerance * largest)
+    return float(_largest(alone - together)) <= tolerance * float(_largest(together))
+
+
+def _largest(values: Tensor) -> Tensor:
+    """Return the largest absolute value, or NaN if one is."""
+    return torch.linalg.vector_norm(values, float("inf"))

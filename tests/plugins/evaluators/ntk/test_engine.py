@@ -325,8 +325,32 @@ def test_layers_in_groups_give_the_same_full_kernel(name, monkeypatch):
     network, batch = LAYERS[name]()
     at_once = empirical_ntk(network, batch, reduction="full")
     monkeypatch.setattr(layerwise, "_KEPT", 0)
+    parts = []
+    one_part = layerwise._gradients
+    monkeypatch.setattr(layerwise, "_gradients", lambda *args, **kwargs: parts.append(0) or one_part(*args, **kwargs))
     in_groups = empirical_ntk(network, batch, reduction="full", method="layerwise")
-    assert in_groups.passes > at_once.passes
+    assert len(parts) > at_once.passes
+    assert in_groups.passes == at_once.passes, "the passes of later groups go on where those of the first stopped"
+    assert_close(in_groups.matrix, expected(network, batch))
+
+
+class Branches(nn.Module):
+    """Two ways from the input to the outputs that have nothing in common."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
+        self.other = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+
+    def forward(self, x):
+        return torch.cat([self.one(x)[:, :2], self.other(x)], 1)
+
+
+def test_layers_on_two_ways_through_the_network_may_be_in_groups(monkeypatch):
+    torch.manual_seed(0)
+    network, batch = Branches().double(), torch.randn(4, 5).double()
+    monkeypatch.setattr(layerwise, "_KEPT", 0)
+    in_groups = empirical_ntk(network, batch, reduction="full", method="layerwise")
     assert_close(in_groups.matrix, expected(network, batch))
 
 
@@ -595,3 +619,18 @@ def test_wide_networks_approach_the_infinitely_wide_one(widths):
         assert max(errors) < 5 / math.sqrt(width)
         means.append(sum(errors) / len(errors))
     assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.parametrize("method", ["layerwise", "vmap", "loop"])
+def test_the_kernel_of_two_batches_holds_those_of_each_and_that_between(method):
+    network = made(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+    first, second = noise(3, 4), noise(2, 4, seed=1)
+    whole = empirical_ntk(network, torch.cat([first, second]), method=method).matrix
+    rows = [
+        torch.autograd.grad(network(example).sum(), list(network.parameters()))
+        for example in torch.cat([first, second])
+    ]
+    jacobian = torch.stack([torch.cat([gradient.flatten() for gradient in row]) for row in rows])
+    assert_close(whole[:3, :3], empirical_ntk(network, first, method=method).matrix)
+    assert_close(whole[3:, 3:], empirical_ntk(network, second, method=method).matrix)
+    assert_close(whole[:3, 3:], jacobian[:3] @ jacobian[3:].T)
