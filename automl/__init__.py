@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl.api import load_study, resume, search
     from automl.architecture import Architecture
     from automl.cascade import Cascade, Job, OnReport, Outcome
+    from automl.catalogue import Catalogue, CatalogueEntry, CataloguePage, Plot
     from automl.comparison.api import compare
     from automl.comparison.comparison import Comparison, load_comparison
     from automl.comparison.files import write_files
@@ -98,6 +99,7 @@ _HOMES = {
     "api": ("load_study", "resume", "search"),
     "architecture": ("Architecture",),
     "cascade": ("Cascade", "Job", "OnReport", "Outcome"),
+    "catalogue": ("Catalogue", "CatalogueEntry", "CataloguePage", "Plot"),
     "comparison.api": ("compare",),
     "comparison.comparison": ("Comparison", "load_comparison"),
     "comparison.files": ("write_files",),
@@ -191,6 +193,9 @@ __all__ = [
     "BnMode",
     "Candidate",
     "Cascade",
+    "Catalogue",
+    "CatalogueEntry",
+    "CataloguePage",
     "Categorical",
     "Chooser",
     "Column",
@@ -230,6 +235,7 @@ __all__ = [
     "Observer",
     "OnReport",
     "Outcome",
+    "Plot",
     "PluginError",
     "Problem",
     "ProblemKind",

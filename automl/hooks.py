@@ -72,3 +72,7 @@ class Hooks:
     @hookspec
     def register_analyses(self, register: Register) -> None:
         """Register analyses (`automl.Analysis`): computations without trials that reproduce published figures."""
+
+    @hookspec
+    def register_catalogues(self, register: Register) -> None:
+        """Register catalogues (`automl.Catalogue`): named things to list and describe, that options choose from."""

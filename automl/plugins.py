@@ -24,7 +24,17 @@ from automl.hooks import API_VERSION, PROJECT, Hooks
 from automl.version import __version__
 
 Kind: TypeAlias = Literal[
-    "space", "strategy", "evaluator", "proxy", "aggregator", "task", "executor", "tracker", "data", "analysis"
+    "space",
+    "strategy",
+    "evaluator",
+    "proxy",
+    "aggregator",
+    "task",
+    "executor",
+    "tracker",
+    "data",
+    "analysis",
+    "catalogue",
 ]
 R = TypeVar("R")
 
@@ -41,6 +51,7 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "tracker": ("register_trackers", "automl.tracker:Tracker"),
     "data": ("register_data", "automl.data:DataSource"),
     "analysis": ("register_analyses", "automl.analysis:Analysis"),
+    "catalogue": ("register_catalogues", "automl.catalogue:Catalogue"),
 }
 _KIND_NAMES = {"space": "search space", "data": "data source"}
 _DIRECT = "direct"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from automl.cli._output import console, plural, print_wide
+from automl.correlation.definition import BASELINES
 from automl.correlation.report import CorrelationReport, Finding
 from automl.correlation.statistics import Estimate
 
@@ -96,7 +97,7 @@ def _remarks(report: CorrelationReport) -> list[str]:
     less = [each.name for each in report.findings if each.direction == "min"]
     if less:
         lines.append(f"less is better of {', '.join(less)}: the sign of a plain correlation is turned")
-    if report.baseline is None:
+    if report.baseline is None and not any(each.name in BASELINES and each.used for each in report.findings):
         lines.append("parameters and multiply-accumulates were not measured: nothing says what counting alone is worth")
     return lines
 

@@ -48,6 +48,19 @@ def mostly_failed(study: Study) -> str | None:
     return _failures(failed) if 2 * len(failed) > len(records) else None
 
 
+def unmeasured(study: Study) -> list[str]:
+    """Return a line for each metric that trials lack though they completed, with the commonest reason."""
+    records = [record for record in study.records if record.duplicate_of is None and record.state == "completed"]
+    reasons: dict[str, Counter[str]] = {}
+    for name, reason in (remark for record in records for remark in record.remarks.items()):
+        reasons.setdefault(name, Counter())[_first_line(reason)] += 1
+    return [
+        f"{name} was not measured in {found.total()} of {plural(len(records), 'completed trial')} "
+        f"({found.most_common(1)[0][0]})"
+        for name, found in reasons.items()
+    ]
+
+
 def _failures(failed: Sequence[TrialRecord]) -> str:
     errors = Counter(_first_line(record.error) for record in failed).most_common()
     shown = [f"{count}x: {error}" for error, count in errors[:_ERRORS]]

@@ -49,7 +49,7 @@ def print_component(kind: Kind, name: str) -> None:
     if issubclass(component, Evaluator):
         _print_metrics(component)
     if kind == "proxy":
-        _print_proxy(component, name)
+        _print_proxy(registry().load(kind, name), name)
 
 
 def _one_line(text: str | None) -> str:
@@ -96,11 +96,20 @@ def _print_proxy(component: type[Proxy], name: str) -> None:
         "needs": ", ".join(what for what, is_needed in needs.items() if is_needed) or "nothing but inputs",
         "batch normalisation": _NORMALISATION[component.bn_mode],
         "measured with": f"--evaluator {PROXIES} --set {PROXIES}.proxies={name}",
+        **({"with options": _with_option(component, name)} if component.Options.model_fields else {}),
     }
     if component.population:
         lines["one score"] = f"over a population, by the aggregator {component.population}"
     for what, found in lines.items():
         out.print(f"{what:<21}{found}", soft_wrap=True)
+
+
+def _with_option(component: type[Proxy], name: str) -> str:
+    """Return how the first option is set on the command line."""
+    option, field = next(iter(component.Options.model_fields.items()))
+    value = default_text(field)
+    shown = value if isinstance(field.default, bool | int | float) else f'"{value}"'
+    return f"""--set '{PROXIES}.proxies=[{{name="{name}",{option}={shown}}}]'"""
 
 
 def _metrics(component: type[Evaluator], task_kind: TaskKind) -> Sequence[Metric]:

@@ -18,6 +18,7 @@ PLURALS: Mapping[Kind, str] = {
     "tracker": "Trackers",
     "data": "Data sources",
     "analysis": "Analyses",
+    "catalogue": "Catalogues",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
-from automl.cli._counts import count_text, is_spent, larger_budget, mostly_failed, nothing_feasible
+from automl.cli._counts import count_text, is_spent, larger_budget, mostly_failed, nothing_feasible, unmeasured
 from automl.cli._gain import gain_over_random
 from automl.cli._output import console, number, seconds, table
 from automl.cli._program import command
@@ -103,6 +103,8 @@ def print_ending(study: Study, storage: str) -> None:
             out.print(f"hypervolume {volume}", soft_wrap=True)
         if failures := mostly_failed(study):
             out.print(failures, soft_wrap=True)
+        for line in unmeasured(study):
+            out.print(line, soft_wrap=True)
     else:
         out.print(nothing_feasible(study), soft_wrap=True)
     if gain := gain_over_random(study.trials, study.goal):

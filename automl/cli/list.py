@@ -15,15 +15,19 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def list_components(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="space, strategy, evaluator, task, executor, tracker, data or analysis."),
+        typer.Argument(metavar="[KIND]", help="space, strategy, evaluator, task, ... or a catalogue, as activations."),
     ] = None,
     debug: options.Debug = False,
 ) -> None:
-    """List the installed components and broken plugins."""
+    """List the installed components and broken plugins, or the entries of a catalogue."""
+    from automl.cli._catalogues import find_catalogue, print_entries
     from automl.cli._kinds import PLURALS, parse_kind
     from automl.cli._output import console, table
     from automl.plugins import KINDS, registry
 
+    catalogue = find_catalogue(kind) if kind else None
+    if catalogue:
+        return print_entries(catalogue)
     kinds = list(KINDS) if kind is None else [parse_kind(kind)]
     found = registry()
     out = console()

@@ -70,8 +70,10 @@ def _aggregate(name: str, aggregator: Aggregator, sample: Sample) -> Score:
     chosen = {each: scores[each] for each in aggregator.columns or offered if each in scores}
     if missing or not chosen:
         what = f"the score {missing[0]!r}" if missing else "scores to combine"
-        raise ConfigurationError(f"aggregator {name!r} needs {what}, which this study does not have; "
-            "name the proxies that report what it combines")
+        raise ConfigurationError(
+            f"aggregator {name!r} needs {what}, which this study does not have; "
+            "name the proxies that report what it combines"
+        )
     columns = {each: score.values for each, score in chosen.items()}
     directions: dict[str, Direction] = {each: score.direction for each, score in chosen.items()}
     combined = np.asarray(aggregator.combine(columns, directions), dtype=float)

@@ -181,7 +181,9 @@ def _legend(axes: Axes, roles: set[str], *, has_line: bool) -> None:
     handles: list[Any] = [Patch(color=_SOFT, label="Spearman ρ"), Patch(color=_pale(_SOFT), label="Kendall τ-b")]
     handles += [Patch(color=_COLOURS[role], label=_MEANINGS[role]) for role in _COLOURS if role in roles]
     if has_line:
-        handles.append(Line2D([], [], color=_COLOURS["baseline"], linewidth=1.1, linestyle=_DASHES, label="better count"))
+        handles.append(
+            Line2D([], [], color=_COLOURS["baseline"], linewidth=1.1, linestyle=_DASHES, label="better count")
+        )
     axes.legend(
         handles=handles,
         loc="upper left",

@@ -6,7 +6,9 @@ that score alone, and counted with the reason that the trial gives.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +22,9 @@ from automl.cascade import Cascade
 from automl.correlation.definition import BASELINES, owner_of
 from automl.correlation.statistics import Floats
 from automl.definition import Correlation
-from automl.errors import UsageError, unknown_name
+from automl.errors import AutomlError, UsageError, unknown_name
 from automl.evaluator import Direction, Metric
+from automl.plugins import registry
 from automl.recipe import Recipe
 from automl.space import GraphSpace
 from automl.storage.records import TrialRecord
@@ -216,8 +219,18 @@ class _Columns:
         times = [
             each.name for each in stage.evaluator.metrics(self.cascade.task) if each.is_measured and each.unit == "s"
         ]
-        own = [time for time in times if f"{name}_".startswith(f"{time.removesuffix('_time')}_")]
+        own = [time for time in times if _is_of(name, time.removesuffix("_time"))]
         return max(own, key=len) if own else times[0] if len(times) == 1 else None
+
+
+def _is_of(score: str, timed: str) -> bool:
+    """Say whether a score belongs to what is timed: it begins with its name, or is a metric of the proxy so called."""
+    if f"{score}_".startswith(f"{timed}_"):
+        return True
+    declared: Sequence[Metric] = ()
+    with contextlib.suppress(AutomlError):  # what is timed need not be a proxy
+        declared = registry().load("proxy", timed).declared
+    return any(metric.name == score for metric in declared)
 
 
 def _has_depth(cascade: Cascade, metric: str) -> bool:
@@ -253,7 +266,7 @@ def _ending(record: TrialRecord) -> str | None:
     """Return why a trial is not in the sample; of a rejected one only the rule, since each has a number of its own."""
     if record.error is None or record.state != TrialState.REJECTED:
         return record.error
-    return record.error.partition(" = ")[0]
+    return re.split(r" = | \(", record.error, maxsplit=1)[0]
 
 
 def _joined(kept: Sequence[TrialRecord], scored: Iterable[TrialRecord]) -> list[TrialRecord | None]:

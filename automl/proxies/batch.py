@@ -38,11 +38,14 @@ class Batch:
         or ``targets`` are taken as targets.
 
         Raises:
-            TypeError: it is none of these, or holds no tensor, or no example.
+            TypeError: it is none of these, or holds no tensor, or no example, or targets that are no tensor.
         """
         batch = cls._read(given)
         if not any(isinstance(leaf, Tensor) and leaf.ndim for leaf in _leaves((batch.args, batch.kwargs))):
             raise TypeError(f"a batch needs a tensor with examples along its first axis, but got {given!r:.80}")
+        if batch.targets is not None and not isinstance(batch.targets, Tensor):
+            found = type(batch.targets).__name__
+            raise TypeError(f"targets of a batch are a tensor, but got {found}; make one with `torch.as_tensor`")
         if batch.size == 0:
             raise TypeError(f"a batch needs examples, but the first tensor has shape {tuple(batch.main.shape)}")
         return batch

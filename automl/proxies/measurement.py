@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from automl.errors import AutomlError
+from automl.errors import AutomlError, unknown_name
 from automl.evaluator import Direction
 
 Status: TypeAlias = Literal["ok", "unsupported", "undefined", "singular", "ill_conditioned", "not_finite", "error"]
@@ -25,6 +25,8 @@ class Unmeasurable(AutomlError):
     """
 
     def __init__(self, status: Status, reason: str) -> None:
+        if status not in get_args(Status):
+            raise ValueError(unknown_name("status", status, get_args(Status)))
         super().__init__(f"{status}: {reason}")
         self.status: Status = status
         self.reason = reason

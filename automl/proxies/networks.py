@@ -160,7 +160,7 @@ def _redraw(name: str, module: _ConvNd | nn.Linear, how: Initialisation, generat
     if not is_parametrized(module, "weight"):
         raise Unmeasurable("unsupported", reason)
     try:
-        module.weight = drawn.to(module.weight)  # type: ignore[assignment]  # it goes to the parametrisation
+        module.weight = drawn.to(module.weight)  # to the parametrisation
     except (RuntimeError, NotImplementedError, ValueError) as error:
         raise Unmeasurable("unsupported", f"{reason} ({' '.join(str(error).split())[:100]})") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -100,11 +101,14 @@ def _measured(bench: Bench, proxy: Proxy, observer: Observer | None, guard: _Gua
     guard.pass_on(found)
     found = bench.failure_of(observer) or found
     if isinstance(found, Exception):
+        if os.environ.get("AUTOML_STRICT_PLUGINS") == "1" and not isinstance(found, Unmeasurable):
+            raise found
         reason = " ".join(f"{type(found).__name__}: {found}".split())
         failure = found if isinstance(found, Unmeasurable) else Unmeasurable("error", reason[:300])
         return Measured({metric.name: failure for metric in proxy.declared}, bench.seed, seconds, bench.method)
     readings = found if isinstance(found, Mapping) else {proxy.declared[0].name: found}
-    missing = Unmeasurable("error", "the proxy did not report it")
+    other = ", ".join(sorted(readings.keys() - {metric.name for metric in proxy.declared}))
+    missing = Unmeasurable("error", "the proxy did not report it" + (f", but reported {other}" if other else ""))
     named = {metric.name: checked(readings.get(metric.name, missing)) for metric in proxy.declared}
     return Measured(named, bench.seed, seconds, bench.method)
 

@@ -235,3 +235,14 @@ def test_an_interrupted_correlation_goes_on_to_the_same_report(
     assert resumed.out.splitlines()[:-1] == whole.out.splitlines()[:-1]
     for name in NAMES:
         assert Path("c", name).read_bytes() == Path("whole", name).read_bytes(), name
+
+
+def test_a_narrow_terminal_gets_the_tables_in_parts_and_every_number_whole(automl: Any, monkeypatch: Any) -> None:
+    wide = automl("correlate", "c", *SMALL).out
+    monkeypatch.setenv("COLUMNS", "70")
+    narrow = automl("correlate", "--study", "c").out
+    assert "…" not in narrow
+    tables = narrow.partition("\n\n")[2].rpartition("\n\n")[0].splitlines()
+    assert max(map(len, tables)) <= 70
+    cells = {word for line in wide.splitlines() if line.startswith("good") for word in line.split()}
+    assert cells <= set(narrow.split())

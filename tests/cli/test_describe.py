@@ -55,3 +55,22 @@ def test_every_registered_component_can_be_described(automl):
             assert type_text(field)
             assert default_text(field)
             assert field.description, f"option {option} of {name} has no description"
+
+
+def test_proxy_is_described_with_its_metrics_and_how_to_have_it_measured(automl):
+    shown = automl("describe", "proxy", "te_nas").out
+    assert "te_nas_condition   min" in shown
+    assert "--evaluator zero_cost --set zero_cost.proxies=te_nas" in shown
+    assert "by the aggregator rank_sum" in shown
+    assert "targets, double backward" in automl("describe", "proxy", "grasp").out
+
+
+def test_defaults_are_written_as_people_write_them():
+    fields = registry().load("evaluator", "zero_cost").Options.model_fields
+    assert default_text(fields["proxies"]).startswith("[naswot, synflow,")
+    assert default_text(registry().load("evaluator", "ntk").Options.model_fields["training"]) == "its defaults"
+
+
+def test_name_of_another_kind_is_said_to_be_one(automl):
+    ran = automl("describe", "evaluator", "naswot")
+    assert "'naswot' is the name of a proxy (see `automl describe proxy naswot`)" in ran.err

@@ -178,3 +178,37 @@ def test_mlflow_children_needs_mlflow(tiny):
 def test_next_commands_name_a_storage_that_is_not_the_default(tiny):
     shown = tiny("--trials", "2", "--study", "a", "--storage", "my store.db").out
     assert "automl resume a --trials 4 --storage 'my store.db'" in shown
+
+
+ZERO_COST = ("search", "--space", "automl_fakes:MlpSpace", "--task", "tiny_components:TinyTask", "--no-mlflow")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('[{name="zen",repeat=8}]', "unknown option of zen 'repeat'; did you mean 'repeats'?"),
+        ('[{name="zen",repeats=0}]', "`zen.repeats`: input should be greater than or equal to 1"),
+        ('[{name="zen",repeats=8]', "cannot read the list or table; write it as in TOML"),
+    ],
+)
+def test_mistake_within_a_table_is_placed_at_the_flag(automl, value, message):
+    ran = automl(*ZERO_COST, "--evaluator", "zero_cost", "--set", f"zero_cost.proxies={value}")
+    assert ran.code in (2, 4)
+    assert ran.err.startswith(f"error: --set zero_cost.proxies={value}: {message}"), ran.err
+
+
+def test_objective_that_is_a_proxy_is_said_to_be_one(automl):
+    ran = automl(*ZERO_COST, "--evaluator", "zero_cost", "--objective", "zen:max")
+    assert "'zen' is the name of a proxy (see `automl describe proxy zen`)" in ran.err
+
+
+def test_what_could_not_be_measured_is_said_at_the_end(automl):
+    ran = automl(
+        *(*ZERO_COST, "--evaluator", "automl_fakes:Partly", "--evaluator", "automl_fakes:Landscape"),
+        *("--devices", "cpu", "--trials", "12", "--study", "a", "--quiet"),
+    )
+    records = load_study("a").records
+    missing = sum(bool(record.remarks) and record.duplicate_of is None for record in records)
+    assert missing
+    assert f" in {missing} of " in ran.out
+    assert "(unsupported: nothing to measure it on)" in ran.out

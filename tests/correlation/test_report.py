@@ -105,6 +105,18 @@ def test_the_seconds_are_those_of_the_score(report):
     assert (report.finding("good").seconds, report.finding("fewer").seconds) == (0.25, None)
 
 
+def test_the_seconds_of_a_proxy_are_found_whatever_its_metrics_are_called(correlated):
+    evaluators = ("zero_cost", "tiny_correlations:Accuracy")
+    found = correlated("tiny_correlations:Halves", evaluators=evaluators, task="digits", sample=3)
+    assert found.finding("upper").seconds > 0
+
+
+def test_trials_that_one_rule_rejected_are_counted_together(correlated):
+    rejecting = {"tiny_correlations:Scores": {"reject": ["good < 300"]}}
+    found = correlated(sample=12, options=rejecting)
+    assert list(found.sample.failures) == ["rejected: tiny_correlations:Scores: good < 300"]
+
+
 def test_the_same_call_again_runs_nothing_and_reports_the_same(correlated, tmp_path):
     first = correlated()
     before = load_study("c", storage=str(tmp_path / "automl.db")).record

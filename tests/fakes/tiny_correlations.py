@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 
-from automl import Aggregator, Candidate, Context, Evaluator, EvaluatorOptions, Metric, Task
+from automl import Aggregator, Bench, Candidate, Context, Evaluator, EvaluatorOptions, Metric, Proxy, Task
 
 
 def place_of(candidate: Candidate) -> int:
@@ -101,3 +101,12 @@ class Two(Sum):
     """The same, of two scores that it names."""
 
     columns = ("good", "absent")
+
+
+class Halves(Proxy):
+    """A proxy whose metrics do not have its name."""
+
+    declared = (Metric("lower", "min"), Metric("upper", "max"))
+
+    def measure(self, bench: Bench, observer: None) -> dict[str, float]:
+        return {"lower": 1.0, "upper": 2.0}

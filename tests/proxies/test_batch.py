@@ -34,9 +34,12 @@ def test_every_form_is_read(given, args, kwargs, has_targets):
     assert batch.main is INPUTS
 
 
-@pytest.mark.parametrize("given", [3, "text", (1, 2), {}, torch.tensor(1.0), (INPUTS, INPUTS, TARGETS), {"labels": 1}])
+@pytest.mark.parametrize(
+    "given",
+    [3, "text", (1, 2), {}, torch.tensor(1.0), (INPUTS, INPUTS, TARGETS), {"labels": 1}, (INPUTS, [0, 1, 2, 3])],
+)
 def test_what_is_no_batch_is_refused(given):
-    with pytest.raises(TypeError, match="a batch"):
+    with pytest.raises(TypeError, match="a batch "):
         Batch.of(given)
 
 

@@ -256,3 +256,15 @@ def test_what_the_caller_has_switched_on_or_off_plays_no_part(ambience):
     assert within == alone
     assert measure(network, batch, CLASSIFICATION, {"steady": Steady()})["steady"].readings == alone
     assert isinstance(alone["steady"], float)
+
+
+def test_a_mistake_of_a_proxy_is_raised_where_plugins_are_strict(monkeypatch):
+    monkeypatch.setenv("AUTOML_STRICT_PLUGINS", "1")
+    network, batch = nn.Linear(3, 2), Batch.of((torch.ones(4, 3), torch.zeros(4, dtype=torch.long)))
+    with pytest.raises(ValueError, match="two"):
+        measure(network, batch, CLASSIFICATION, {"raising": Raising()})
+
+
+def test_a_status_is_one_of_those_that_there_are():
+    with pytest.raises(ValueError, match="unknown status 'singluar'; did you mean 'singular'"):
+        Unmeasurable("singluar", "the matrix is")

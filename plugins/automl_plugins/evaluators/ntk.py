@@ -139,7 +139,8 @@ class Ntk(Evaluator):
             values = [one[metric.name] for one in found]
             reason = next((value for value in values if isinstance(value, Unmeasurable)), None)
             if reason is not None:
-                context.remark(metric.name, str(reason))
+                for missing in (metric.name, f"{metric.name}_spread") if self._spreads() else (metric.name,):
+                    context.remark(missing, str(reason))
                 continue
             numbers = torch.tensor(values, dtype=torch.float64)
             reported[metric.name] = float(numbers.mean())
@@ -197,7 +198,7 @@ class Ntk(Evaluator):
         options = self.options.training.model_copy(update={"epochs": self.options.epochs})
         checkpoint = context.checkpoint if self.options.repeats == 1 else None
         inner = replace(context, seed=seed, fidelity=float(epochs), report=report, checkpoint=checkpoint)
-        return Train(options).fit(candidate, inner).network
+        return Train(options).fit(candidate, inner, "ntk").network
 
 
 def _measured(kernel: Kernel) -> Found:

@@ -70,8 +70,10 @@ class Train(Evaluator):
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         return self.fit(candidate, context).metrics
 
-    def fit(self, candidate: Candidate, context: Context) -> Fitted:
+    def fit(self, candidate: Candidate, context: Context, name: str = "train") -> Fitted:
         """Train as `evaluate` does, and return the network too.
+
+        ``name`` is that of the evaluator that asks, whose checkpoint is its own.
 
         Raises:
             TrainingDiverged: a loss became infinite or not a number.
@@ -83,7 +85,7 @@ class Train(Evaluator):
         validation = self._splits.of(context.task, "validation", device)
         settings = Settings.of(self.options, context, len(train))
         run = Run.start(candidate.build(context.task, context.seed), settings)
-        checkpoint = Checkpoint.of(candidate, self.options, context)
+        checkpoint = Checkpoint.of(candidate, self.options, context, name)
         if checkpoint is not None:
             checkpoint.restore(run, epochs)
         saved_at = time.monotonic()

@@ -40,7 +40,7 @@ from automl_plugins.evaluators._batches import labelled_batch
 
 DEFAULT_PROXIES = ("naswot", "synflow", "jacob_cov", "snip", "params", "flops")
 
-Spec = ComponentSpec | str
+Spec = ComponentSpec | Mapping[str, Any] | str
 
 
 class ZeroCostOptions(EvaluatorOptions):
@@ -92,9 +92,8 @@ class ZeroCost(Evaluator):
     def metrics(self, task: Task) -> tuple[Metric, ...]:
         """Return the metrics of the proxies, in order, then spreads and seconds where asked for."""
         own = tuple(metric for proxy in self._proxies.values() for metric in proxy.declared)
-        is_spread = self.options.spread and self.options.repeats > 1
         doc = "Standard deviation over the repeats."
-        spreads = tuple(Metric(f"{metric.name}_spread", "min", metric.unit, doc) for metric in own if is_spread)
+        spreads = tuple(Metric(f"{metric.name}_spread", "min", metric.unit, doc) for metric in own if self._is_spread)
         timed = (*self._proxies, "zero_cost") if self.options.timings else ("zero_cost",)
         clocks = tuple(Metric(f"{name}_time", "min", "s", "Seconds spent scoring.", is_measured=True) for name in timed)
         return own + spreads + clocks
@@ -122,6 +121,10 @@ class ZeroCost(Evaluator):
         found = self._reported(scores, context)
         return {**found, "zero_cost_time": time.perf_counter() - began}
 
+    @property
+    def _is_spread(self) -> bool:
+        return bool(self.options.spread and self.options.repeats > 1)
+
     def _batch(self, context: Context, seed: int) -> Batch:
         inputs, targets = labelled_batch(
             context.task,
@@ -134,12 +137,14 @@ class ZeroCost(Evaluator):
 
     def _reported(self, scores: Mapping[str, Score], context: Context) -> dict[str, float]:
         found: dict[str, float] = {}
+        is_spread = self._is_spread
         for name, score in scores.items():
             if score.value is None:
-                context.remark(name, f"{score.status}: {score.reason}")
+                for missing in (name, f"{name}_spread") if is_spread else (name,):
+                    context.remark(missing, f"{score.status}: {score.reason}")
                 continue
             found[name] = score.value
-            if score.spread is not None and self.options.spread:
+            if score.spread is not None and is_spread:
                 found[f"{name}_spread"] = score.spread
         if self.options.timings:
             found |= {f"{score.proxy}_time": score.seconds for score in scores.values()}
@@ -163,7 +168,7 @@ def score(
             axis. Tokens (integers) are differentiated by at the embedding layers.
         task: a task, a kind of problem (``classification``, ``multi_label``, ``regression``, ``sequence``), or a loss
             function of outputs and targets.
-        proxies: names, or `ComponentSpec` with options.
+        proxies: names, or mappings with ``name`` and options side by side.
         seeds: one for each repeat of what a proxy draws (probes, new weights), at least one; the batch and the weights
             stay.
 
@@ -194,8 +199,8 @@ def make_proxies(specs: Sequence[Spec]) -> dict[str, Proxy]:
         ConfigurationError: a proxy is unknown, is listed twice with unlike options, or has a wrong option.
     """
     made: dict[str, Proxy] = {}
-    for spec in specs:
-        named = ComponentSpec(name=spec) if isinstance(spec, str) else spec
+    for spec in [specs] if isinstance(specs, str) else specs:
+        named = ComponentSpec.model_validate(spec)
         proxy = make_component("proxy", named)
         if named.name in made and made[named.name].options != proxy.options:
             raise ConfigurationError(f"`proxies` lists {named.name} twice with unlike options; keep one of them")

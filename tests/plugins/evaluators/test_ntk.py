@@ -70,6 +70,8 @@ def test_what_cannot_be_measured_is_left_out_and_remarked():
     assert remarks["ntk_log_frobenius"].startswith("singular: ")
     assert "ntk_condition" not in found
     assert found["ntk_frobenius"] == 0
+    _, remarks = evaluated(Candidate(Constant(), Architecture.of({})), repeats=2, spread=True)
+    assert remarks["ntk_condition_spread"] == remarks["ntk_condition"]
 
 
 def test_a_diagonal_declares_no_spectrum():
@@ -103,6 +105,14 @@ def test_the_fidelity_is_a_number_of_epochs():
     assert steps == [1, 2]
     with pytest.raises(ConfigurationError, match="fidelity"):
         evaluator.evaluate(candidate(), Context(TinyTask(), fidelity=5.0))
+
+
+def test_training_for_accuracy_keeps_a_checkpoint_of_its_own(tmp_path):
+    evaluator = Ntk(NtkOptions(batch_size=6, epochs=4, training=TrainOptions(batch_size=8)))
+    context = Context(TinyTask(), fidelity=2.0, checkpoint=tmp_path)
+    evaluator.evaluate(candidate(), context)
+    Train(TrainOptions(batch_size=8, epochs=4)).evaluate(candidate(), context)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["ntk.pt", "train.pt"]
 
 
 class TestBatches:

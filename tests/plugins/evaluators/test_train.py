@@ -233,6 +233,14 @@ def test_checkpoint_of_another_run_is_not_used(task, tmp_path, change):
     assert _without_clock(kept) == _without_clock(fresh)
 
 
+def test_what_becomes_of_a_candidate_does_not_part_it_from_its_checkpoint(task, tmp_path):
+    context = Context(task, checkpoint=tmp_path, fidelity=2)
+    first = _train(task, context=context)
+    untrained = replace(context, report=lambda *_: pytest.fail("trained again"))
+    for rules in ({"reject": ("val_loss > 9",)}, {"keep": 0.5, "keep_by": "val_accuracy", "keep_of": 7}):
+        assert _train(task, context=untrained, **rules) == first
+
+
 def test_damaged_checkpoint_is_reported_and_training_starts_afresh(task, tmp_path, caplog):
     context = Context(task, checkpoint=tmp_path, fidelity=3)
     first = _train(task, context=context)

@@ -62,3 +62,10 @@ def test_layer_that_is_called_twice_counts_twice():
 def test_network_without_feature_maps_has_no_blocks():
     with pytest.raises(Unmeasurable, match="found 0"):
         block_features(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), Batch.of(torch.randn(2, 3, 8, 8)))
+
+
+def test_layers_whose_weights_are_computed_are_blocks_too():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU())
+    plain = shapes(network)
+    nn.utils.parametrizations.weight_norm(network[0])
+    assert shapes(network) == plain == [(4, 3, 3), (5, 1, 1)]

@@ -2,8 +2,9 @@
 
 The input is laid out with channels last and padded, so that the patches along the last axis of a row, `(kernel ×
 channels)` numbers, are contiguous. This and the copying of patches is done for a few examples at a time, so that they
-stay in the cache, where they are multiplied by the output gradients of these examples. In two dimensions with stride 1 along the first axis, patches are
-formed along the second axis only, and each row of the kernel is a product with shifted patches.
+stay in the cache, where they are multiplied by the output gradients of these examples. In two dimensions with stride 1
+along the first axis, patches are formed along the second axis only, and each row of the kernel is a product with
+shifted patches.
 """
 
 from __future__ import annotations
@@ -97,13 +98,15 @@ def _padded(inputs: Tensor, pads: list[int], size: int) -> Iterator[Tensor]:
     """
     last = inputs.movedim(1, -1)
     if not any(pads):
-        yield from last.contiguous().split(size)
+        last = last.contiguous()
+        yield from (last[start : start + size] for start in range(0, len(last), size))
         return
     around = list(zip(pads[-2::-2], pads[::-2], strict=True))
     space = [before + length + after for length, (before, after) in zip(inputs.shape[2:], around, strict=True)]
     place = last.new_zeros(size, *space, last.shape[-1])
     inner = place[(slice(None), *(slice(b, b + n) for n, (b, _) in zip(inputs.shape[2:], around, strict=True)))]
-    for part in last.split(size):
+    for start in range(0, len(last), size):
+        part = last[start : start + size]
         inner[: len(part)].copy_(part)
         yield place[: len(part)]
 

@@ -150,7 +150,8 @@ class _Recorder:
         self._products = products = Products(self._size, len(cotangents), grams, [call.wanted for call in self._calls])
         self._is_backward = True
         groups = self._groups(len(cotangents) if len(grams) == 1 else 1)
-        start, arrived = None, [None] * len(cotangents)
+        start: GradientEdge | None = None
+        arrived: list[Tensor | None] = [None] * len(cotangents)
         for number, group in enumerate(groups, 1):
             self._group, is_last = set(group), number == len(groups)
             cut = None if is_last else self._cut(logits, groups[number:])
@@ -283,7 +284,13 @@ def _as_constants(parameters: Any) -> Iterator[None]:
 
 
 def _gradients(
-    logits: Tensor, cotangent: Tensor, start: GradientEdge | None, arrived: Tensor | None, ends: list[Any], *, keep: bool
+    logits: Tensor,
+    cotangent: Tensor,
+    start: GradientEdge | None,
+    arrived: Tensor | None,
+    ends: list[Any],
+    *,
+    keep: bool,
 ) -> tuple[Tensor | None, ...]:
     """Run one backward pass, from the outputs or from where one has stopped, and return the gradients at its ends."""
     if start is None:
@@ -318,9 +325,9 @@ def _is_same(alone: Tensor, together: Tensor) -> bool:
         return True
     tolerance = torch.finfo(alone.dtype).eps ** 0.4
     # Written so that numbers that are not finite agree with nothing and are left to the other methods.
-    return float(_largest(alone - together)) <= tolerance * float(_largest(together))
+    return bool(_largest(alone - together) <= tolerance * _largest(together))
 
 
-def _largest(values: Tensor) -> Tensor:
+def _largest(values: Tensor) -> float:
     """Return the largest absolute value, or NaN if one is."""
-    return torch.linalg.vector_norm(values, float("inf"))
+    return float(torch.linalg.vector_norm(values, float("inf")))
