@@ -67,13 +67,15 @@ if TYPE_CHECKING:
     from automl.proxies.aggregator import Aggregator
     from automl.proxies.batch import Batch, InputKind
     from automl.proxies.bench import Bench
+    from automl.proxies.copying import private_copy
     from automl.proxies.measurement import Reading, Score, Unmeasurable
     from automl.proxies.networks import (
         NORMALISATIONS,
         BnMode,
+        check_real,
         is_innermost,
         is_weighted_layer,
-        private_copy,
+        plain_autograd,
         set_mode,
         trainable,
         weighted_layers,
@@ -151,12 +153,14 @@ _HOMES = {
     "proxies.batch": ("Batch", "InputKind"),
     "proxies.bench": ("Bench",),
     "proxies.measurement": ("Reading", "Score", "Unmeasurable"),
+    "proxies.copying": ("private_copy",),
     "proxies.networks": (
         "NORMALISATIONS",
         "BnMode",
+        "check_real",
         "is_innermost",
         "is_weighted_layer",
-        "private_copy",
+        "plain_autograd",
         "set_mode",
         "trainable",
         "weighted_layers",
@@ -277,6 +281,7 @@ __all__ = [
     "WatchedActivations",
     "__version__",
     "canonical_key",
+    "check_real",
     "compare",
     "correlate",
     "correlation_figures",
@@ -303,6 +308,7 @@ __all__ = [
     "measure",
     "merged",
     "pareto_front",
+    "plain_autograd",
     "private_copy",
     "random_topological_order",
     "register_activation",

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from automl.proxies.batch import Batch
-from automl.proxies.networks import BnMode, Initialisation, initialise, private_copy, set_mode
+from automl.proxies.copying import private_copy
+from automl.proxies.networks import BnMode, Initialisation, initialise, set_mode
 from automl.proxies.observer import Audience, Observer
 from automl.proxies.outputs import Criterion
 from automl.proxies.passes import Findings, Need, run_pass

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+from contextlib import ExitStack, contextmanager
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from automl.proxies.measurement import Unmeasurable
@@ -31,53 +29,16 @@ NORMALISATIONS: tuple[type[nn.Module], ...] = (
 """Normalisation layers: the batch and instance family (`_NormBase`), and those of single examples."""
 
 
-def private_copy(network: nn.Module) -> nn.Module:
-    """Return a deep copy without gradients and without operations in place, which would overwrite what is looked at.
-
-    Computed tensors that modules keep, as the old `weight_norm` and networks that remember features do, are constants
-    in the copy.
-
-    Raises:
-        Unmeasurable: the network cannot be copied; or it can, but what is in it cannot be seen (TorchScript) or is not
-            there yet (lazy modules).
-    """
-    _check_open(network)
-    try:
-        copied = copy.deepcopy(network, _copied_already(network))
-    except (RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise Unmeasurable("error", f"the network cannot be copied ({reason}); score a copy-able form of it") from error
-    for parameter in copied.parameters():
-        parameter.grad = None
-    for module in copied.modules():
-        if getattr(module, "inplace", False) is True:
-            module.inplace = False  # type: ignore[assignment]
-    return copied
-
-
-def _check_open(network: nn.Module) -> None:
-    """Raise `Unmeasurable` where layers hide their kind and weights, so that numbers would be of something else."""
-    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
-        reason = "TorchScript hides the layers of a network; score the module that it was made from"
-        raise Unmeasurable("unsupported", reason)
-    if any(is_lazy(tensor) for tensor in (*network.parameters(), *network.buffers())):
-        raise Unmeasurable("unsupported", "lazy layers have no weights before their first call; call the network once")
-
-
-def _copied_already(network: nn.Module) -> dict[int, Any]:
-    """Return a memo for `copy.deepcopy` that has copies of what it is slow to copy, or cannot.
-
-    That is empty containers, mostly for hooks, of which each module has over a dozen and which take nearly half the
-    time one by one; and tensors with a graph.
-    """
-    memo: dict[int, Any] = {}
-    for module in network.modules():
-        for value in vars(module).values():
-            if type(value) in (OrderedDict, dict, set) and not value:
-                memo[id(value)] = type(value)()
-            elif isinstance(value, Tensor) and not value.is_leaf:
-                memo[id(value)] = value.detach().clone()
-    return memo
+@contextmanager
+def plain_autograd() -> Iterator[None]:
+    """Differentiate as usual inside, whatever the caller is in: `torch.no_grad`, inference mode or autocast."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 def set_mode(network: nn.Module, bn_mode: BnMode) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from automl.evaluator import Metric
@@ -16,6 +14,7 @@ from automl.plugins import isolated
 from automl.proxies.batch import Batch
 from automl.proxies.bench import Bench
 from automl.proxies.measurement import Reading, Score, Unmeasurable, checked, logarithm, spread_of
+from automl.proxies.networks import plain_autograd
 from automl.proxies.observer import Observer
 from automl.proxies.outputs import Criterion
 from automl.proxies.proxy import Proxy
@@ -46,7 +45,7 @@ def measure(
 
     ``check`` is called between passes; what it raises ends the measurement.
     """
-    with torch.inference_mode(False), torch.enable_grad(), _without_autocast():
+    with plain_autograd():
         return _measured_all(network, batch, criterion, proxies, seed, _Guard(check))
 
 
@@ -132,16 +131,6 @@ def _score(name: str, proxy: Proxy, metric: Metric, repeats: Sequence[Measured])
     mean = sum(values) / len(values)
     log = mean if proxy.is_logarithm else logarithm(mean)
     return Score(value=mean, log_value=log, values=values, spread=spread_of(values), **common)  # type: ignore[arg-type]
-
-
-@contextmanager
-def _without_autocast() -> Iterator[None]:
-    """Let every tensor keep its type: how a score comes about is not to depend on the caller's precision."""
-    with ExitStack() as stack:
-        for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
-        yield
 
 
 class _Guard:

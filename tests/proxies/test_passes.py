@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from automl import Batch, Criterion, Observer, Unmeasurable
-from automl.proxies.networks import private_copy, set_mode
+from automl.proxies.copying import private_copy
+from automl.proxies.networks import set_mode
 from automl.proxies.observer import Audience
 from automl.proxies.passes import run_pass
 

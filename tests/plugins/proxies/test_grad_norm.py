@@ -4,7 +4,8 @@ import zoo
 from torch.nn import functional
 
 from automl import ComponentSpec
-from automl.proxies.networks import private_copy, set_mode
+from automl.proxies.copying import private_copy
+from automl.proxies.networks import set_mode
 from automl_plugins.evaluators.zero_cost import score
 
 LOSSES = {"classification": functional.cross_entropy, "regression": functional.mse_loss}

@@ -5,7 +5,8 @@ from torch import nn
 from torch.nn import functional
 
 from automl import ComponentSpec
-from automl.proxies.networks import private_copy, set_mode
+from automl.proxies.copying import private_copy
+from automl.proxies.networks import set_mode
 from automl_plugins.evaluators.zero_cost import score
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from automl import Unmeasurable, logits_of
+from automl import Unmeasurable, logits_of, plain_autograd
 from automl_plugins.evaluators._ntk.functional import looped_gram, mapped_gram
 from automl_plugins.evaluators._ntk.kernel import (
     BnMode,
@@ -80,24 +80,10 @@ def empirical_ntk(
     if output is not None and reduction in ("trace", "full"):
         raise ValueError(f"`output` picks one output, and {reduction!r} is about all; leave one of the two out")
     make = partial(problem_of, network, inputs, outputs or logits_of, bn_mode, parameters)
-    with own_randomness(_device_of(network)), torch.inference_mode(False), torch.enable_grad():
-        problem = make()
-        ways = _ways(problem, method)
-        for way in ways:
-            grams: list[Gram] = []
-            try:
-                logits, passes = _METHODS[way](
-                    problem, partial(_cotangents, reduction, output), partial(_grams, problem, reduction, grams)
-                )
-                break
-            except _REFUSALS as refusal:
-                if way == ways[-1]:
-                    if isinstance(refusal, Unsupported):
-                        raise Unmeasurable("unsupported", f"{refusal}; the method {way!r} needs that") from refusal
-                    raise
-            problem = make()
+    with own_randomness(_device_of(network)), plain_autograd():
+        problem, way, gram, (logits, passes) = _computed(make, method, reduction, output)
     count, classes = logits.shape
-    matrix = grams[0].total().cpu()
+    matrix = gram.total().cpu()
     if reduction == "trace":
         matrix = matrix / classes
     elif reduction == "full":
@@ -106,6 +92,35 @@ def empirical_ntk(
     return Kernel(
         matrix, reduction, output, bn_mode, parameters, way, passes, epsilon_of(rows, _precision(problem.network))
     )
+
+
+def _computed(
+    make: Callable[[], Problem], method: Method, reduction: Reduction, output: int | None
+) -> tuple[Problem, Method, Gram, tuple[Tensor, int]]:
+    """Try the methods in order; return the problem, the method that answered, the matrix, outputs and passes."""
+    problem = make()
+    ways = _ways(problem, method)
+    for way in ways[:-1]:
+        grams: list[Gram] = []
+        try:
+            found = _run(way, problem, reduction, output, grams)
+        except _REFUSALS:
+            problem = make()
+        else:
+            return problem, way, grams[0], found
+    way, grams = ways[-1], []
+    try:
+        found = _run(way, problem, reduction, output, grams)
+        return problem, way, grams[0], found
+    except Unsupported as refusal:
+        raise Unmeasurable("unsupported", f"{refusal}; the method {way!r} needs that") from refusal
+
+
+def _run(
+    way: Method, problem: Problem, reduction: Reduction, output: int | None, grams: list[Gram]
+) -> tuple[Tensor, int]:
+    """Let a method add products to the matrix that it puts into ``grams``; return the outputs and the passes."""
+    return _METHODS[way](problem, partial(_cotangents, reduction, output), partial(_grams, problem, reduction, grams))
 
 
 def _ways(problem: Problem, method: Method) -> list[Method]:

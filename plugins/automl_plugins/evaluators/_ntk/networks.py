@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from automl import Batch, Unmeasurable
-from automl_plugins.evaluators._ntk.copying import private_copy
+from automl import Batch, Unmeasurable, check_real, private_copy
 from automl_plugins.evaluators._ntk.kernel import BnMode, Parameters
 from automl_plugins.evaluators._ntk.layers import BATCH_NORMS
 
@@ -76,7 +75,7 @@ def problem_of(
     """Return the problem, with a private copy of the network; nothing of the caller's is changed.
 
     Raises:
-        Unmeasurable: the network has no trainable parameter of the kind, or cannot be copied.
+        Unmeasurable: the network has no trainable parameter of the kind, has a complex one, or cannot be copied.
     """
     batch = as_batch(inputs)
     own = next(network.parameters(), None)
@@ -89,6 +88,7 @@ def problem_of(
     if not names:
         of_kind = "trainable parameter" if parameters == "all" else "trainable parameter named `weight`"
         raise Unmeasurable("undefined", f"the network has no {of_kind}, so it has no tangent kernel")
+    check_real({name: parameter for name, parameter in copied.named_parameters() if name in names})
     for name, parameter in copied.named_parameters():
         parameter.requires_grad_(name in names)
     copied.eval()
