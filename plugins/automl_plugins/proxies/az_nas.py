@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from automl import Bench, InputKind, Metric, Proxy, Reading, Unmeasurable
+from automl import BaseOptions, Bench, InputKind, Metric, Proxy, Reading, Unmeasurable
 from automl_plugins.proxies._blocks import block_features
+from automl_plugins.proxies._noise import noise_like
 from automl_plugins.proxies.flops import Flops
+
+
+class AzNasOptions(BaseOptions):
+    """Options of `AzNas`."""
+
+    inputs: Literal["noise", "batch"] = "noise"
+    """`noise` is N(0, 1) of the batch's shape; `batch` is what all other proxies look at."""
 
 
 class AzNas(Proxy):
@@ -37,7 +45,10 @@ class AzNas(Proxy):
     Deviations from [1]: blocks are found in networks of any make; 2 - σ - 1/σ has no 1e-6 in the denominator. What [1]
     sets to minus infinity is ``undefined`` here: trainability with a block that is the identity (it has nothing to
     train), or whose output does not depend on the block before it, and the scores of features that are constant. All
-    rank last. The inputs are the batch.
+    rank last.
+
+    The inputs are noise, as we remember the published code, which we could not re-read. It matters: on 70 random cells
+    of NAS-Bench-201 progressivity on noise agrees with accuracy (ρ = 0.35), and on images disagrees (-0.33).
 
     >>> [metric.name for metric in AzNas.declared][:2]
     ['az_expressivity', 'az_progressivity']
@@ -46,6 +57,7 @@ class AzNas(Proxy):
     paper: ClassVar[str] = (
         "Lee and Ham. AZ-NAS: Assembling zero-cost proxies for network architecture search. CVPR 2024."
     )
+    Options: ClassVar[type[BaseOptions]] = AzNasOptions
     declared: ClassVar[tuple[Metric, ...]] = (
         Metric("az_expressivity", "max", "nat", "Entropy of the principal components of the blocks' features."),
         Metric("az_progressivity", "max", "nat", "Smallest increase of that entropy between blocks."),
@@ -61,8 +73,12 @@ class AzNas(Proxy):
         complexity = Flops().measure(bench, None)
         bench.method = ""
         network = bench.fresh(init="kaiming_fan_in")
+        batch = bench.batch
+        if self.options.inputs == "noise":
+            generator = bench.generator("az_nas inputs")
+            batch = batch.mapped(lambda inputs: noise_like(inputs, generator))
         with torch.enable_grad(), bench.seeded("pass"):
-            features = block_features(network, bench.batch)
+            features = block_features(network, batch)
         bench.check()
         if not all(bool(feature.isfinite().all()) for feature in features):
             raise Unmeasurable("not_finite", "the features of a block are not finite")

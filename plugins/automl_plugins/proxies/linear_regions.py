@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from automl import BaseOptions, Bench, Metric, Need, Observer, Proxy, Reading, WatchedActivations
+from automl_plugins.proxies._noise import noise_like
 from automl_plugins.proxies._patterns import PatternOptions, Patterns
 
 
@@ -106,10 +107,3 @@ class LinearRegions(Proxy):
         regions.checked_units()
         bench.method = regions.method
         return regions
-
-
-def noise_like(inputs: Tensor, generator: torch.Generator) -> Tensor:
-    """Return N(0, 1) in place of numbers, the same on every device; whole numbers stay as they are."""
-    if not inputs.is_floating_point():
-        return inputs
-    return torch.randn(inputs.shape, generator=generator, dtype=torch.float32).to(inputs)

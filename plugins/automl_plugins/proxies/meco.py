@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from automl import Bench, InputKind, Metric, Proxy, Reading, Unmeasurable, is_innermost
-from automl_plugins.proxies.linear_regions import noise_like
+from automl_plugins.proxies._noise import noise_like
 
 _CHANNELS_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.RNNBase, nn.MultiheadAttention)
 _IDENTITIES = (nn.Identity, _DropoutNd)

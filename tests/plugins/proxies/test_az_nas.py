@@ -7,7 +7,7 @@ import torch
 import zoo
 from torch import nn
 
-from automl import Batch, Bench, Criterion, make_component
+from automl import Batch, Bench, ComponentSpec, Criterion, make_component
 from automl_plugins.evaluators.zero_cost import score
 from automl_plugins.proxies import az_nas as module
 from automl_plugins.proxies.az_nas import AzNas
@@ -31,8 +31,8 @@ def chain(*blocks, width=8):
     )
 
 
-def az_nas(model, images, seed=0):
-    return score(model, images, proxies=("az_nas",), seeds=(seed,))
+def az_nas(model, images, seed=0, **options):
+    return score(model, images, proxies=(ComponentSpec(name="az_nas", options=options),), seeds=(seed,))
 
 
 def by_hand(model, images, layers, seed=0):
@@ -72,8 +72,15 @@ def values(found, *names):
 def test_scores_are_those_of_the_formulas_on_a_chain(stride):
     torch.manual_seed(0)
     model, images = chain(Block(4, 8), Block(8, 8, stride)).double(), torch.randn(4, 3, 8, 8, dtype=torch.float64)
-    found = values(az_nas(model, images), "expressivity", "progressivity", "trainability")
+    found = values(az_nas(model, images, inputs="batch"), "expressivity", "progressivity", "trainability")
     assert found == pytest.approx(by_hand(model, images, 3), rel=1e-9)
+
+
+def test_inputs_are_noise_of_the_batch_s_shape_unless_the_batch_is_asked_for():
+    model, images = chain(Block(4, 8), Block(8, 8)), torch.randn(4, 3, 8, 8)
+    noise = values(az_nas(model, images), "expressivity")
+    assert noise == values(az_nas(model, 3 * images), "expressivity")
+    assert noise != values(az_nas(model, images, inputs="batch"), "expressivity")
 
 
 def test_complexity_is_multiply_accumulates():

@@ -88,10 +88,8 @@ def empirical_ntk(
         matrix = matrix / classes
     elif reduction == "full":
         matrix = matrix.reshape(count, classes, count, classes)
-    rows = count * classes if reduction == "full" else count
-    return Kernel(
-        matrix, reduction, output, bn_mode, parameters, way, passes, epsilon_of(rows, _precision(problem.network))
-    )
+    epsilon = epsilon_of(count * classes if reduction == "full" else count, _precision(problem.network))
+    return Kernel(matrix, reduction, output, bn_mode, parameters, way, passes, epsilon)
 
 
 def _computed(
