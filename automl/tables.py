@@ -149,11 +149,8 @@ class TableEvaluator(Evaluator):
 
     def row(self, candidate: Candidate) -> int | None:
         """Return the row of a candidate, or ``None``; raises `ConfigurationError` when the space is another one."""
-        index = self._index(candidate.space)
-        row = index.get(self.key(candidate))
-        if row is None:
-            self._check_once(candidate.space)
-        return row
+        self._check_once(candidate.space)
+        return self._index(candidate.space).get(self.key(candidate))
 
     def key(self, candidate: Candidate) -> Hashable:
         """Return what a row is found by."""
@@ -210,15 +207,14 @@ class TableEvaluator(Evaluator):
         return tuple((column.metric.name, column.values.astype(float).tolist()) for column in self._columns)
 
     def _check_once(self, space: SearchSpace[Any]) -> None:
-        which = (type(space), space.options)
-        if self.__dict__.get("_fitting") != which:
+        """Check a space when it is first seen: rows may be found by answers that another space gives too."""
+        if self.__dict__.get("_fitting") is not space:
             self.check(space)
-            self.__dict__["_fitting"] = which
+            self.__dict__["_fitting"] = space
 
     def _index(self, space: SearchSpace[Any]) -> dict[Hashable, int]:
         whose = (type(self), type(space), space.options) if self.identity == "network" else type(self)
         if whose not in self.table.indexes:
-            self.check(space)
             index: dict[Hashable, int] = {}
             for row, key in enumerate(self.keys(space)):
                 index.setdefault(key, row)

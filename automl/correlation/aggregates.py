@@ -81,11 +81,12 @@ def _aggregate(name: str, aggregator: Aggregator, sample: Sample) -> Score:
     values = np.where(is_known & np.isfinite(combined), combined, math.nan)
     unknown = int(np.isnan(values).sum())
     left_out = {"its scores give no value": unknown} if unknown else {}
-    return Score(name, "aggregate", "max", values, left_out, _seconds(tuple(chosen.values())))
+    return Score(name, "aggregate", "max", values, left_out, total_seconds(tuple(chosen.values())))
 
 
-def _seconds(chosen: Sequence[Score]) -> Floats:
-    """Return the sum of what its scores take, as far as that is known."""
-    rows = np.stack([score.seconds for score in chosen])
+def total_seconds(chosen: Sequence[Score]) -> Floats:
+    """Return the sum of what the proxies of its scores take, each once, as far as that is known."""
+    of_proxies = {score.clock or score.name: score.seconds for score in chosen}
+    rows = np.stack(list(of_proxies.values()))
     is_known = np.isfinite(rows).any(axis=0)
     return np.where(is_known, np.nansum(rows, axis=0), math.nan)

@@ -57,6 +57,7 @@ class Score:
         values: `(architectures,)`, as measured; NaN where there is none.
         left_out: how many have none, by reason.
         seconds: `(architectures,)`, what it took, NaN where that is unknown.
+        clock: metric that says the seconds; scores of one proxy have one.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Score:
     values: Floats
     left_out: Mapping[str, int]
     seconds: Floats
+    clock: str = ""
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
@@ -206,7 +208,7 @@ class _Columns:
             for record, value in zip(self.records, values, strict=True)
             if not math.isfinite(value)
         )
-        return Score(name, role, direction, values, _counted(reasons), seconds)
+        return Score(name, role, direction, values, _counted(reasons), seconds, time or "")
 
     def _values(self, name: str) -> Floats:
         found = np.array([math.nan if row is None else row.metrics.get(name, math.nan) for row in self.records])
