@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from automl import BaseOptions, Bench, Metric, Proxy, Reading, Unmeasurable, logits_of, trainable
+from automl_plugins.evaluators._ntk.functional import mapping
 from automl_plugins.proxies._calibrated import calibrated
 
 _CHUNK = 2**24
@@ -93,7 +94,7 @@ def _vmapped(bench: Bench, network: nn.Module, chosen: dict[str, nn.Parameter]) 
     chunk = max(1, _CHUNK // max(1, sum(p.numel() for p in weights.values())))
     for start in range(0, batch.size, chunk):
         part = slice(start, start + chunk)
-        with bench.seeded("pass"):
+        with bench.seeded("pass"), mapping():
             found = gradient(weights, batch.targets[part], *(leaf[part] for leaf in inputs))
         # Not from inside: were this abandoned, the generators would be put back whenever it is collected.
         yield found

@@ -9,7 +9,9 @@ through the whole batch, as in the code of TE-NAS [1].
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -29,6 +31,17 @@ Grams = Callable[[int], list[Gram]]
 
 # Examples that are differentiated together by mapping.
 _CHUNK = 8
+
+
+@contextmanager
+def mapping() -> Iterator[None]:
+    """Map over examples inside without fused attention, which has no rule for that, and without talk about the like.
+
+    What has no rule, as an LSTM, is run example by example, and PyTorch warns of the time that this takes.
+    """
+    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+        warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
+        yield
 
 
 def mapped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple[Tensor, int]:
@@ -56,8 +69,7 @@ def mapped_gram(problem: Problem, cotangents: Cotangents, grams: Grams) -> tuple
         torch.func.grad(value), in_dims=(None, None, 0), randomness="same", chunk_size=_CHUNK
     )
     leaves = problem.batch.per_example()
-    # Fused attention has no rule for mapping and would be run example by example.
-    with sdpa_kernel(SDPBackend.MATH):
+    with mapping():
         if len(made) == 1:
             gradients = [over_examples(parameters, seed, leaves) for seed in seeds]
             for name in parameters:
