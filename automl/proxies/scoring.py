@@ -102,14 +102,21 @@ def _measured(bench: Bench, proxy: Proxy, observer: Observer | None, guard: _Gua
     if isinstance(found, Exception):
         if os.environ.get("AUTOML_STRICT_PLUGINS") == "1" and not isinstance(found, Unmeasurable):
             raise found
-        reason = " ".join(f"{type(found).__name__}: {found}".split())
-        failure = found if isinstance(found, Unmeasurable) else Unmeasurable("error", reason[:300])
+        failure = found if isinstance(found, Unmeasurable) else _refusal_of(found)
         return Measured({metric.name: failure for metric in proxy.declared}, bench.seed, seconds, bench.method)
     readings = found if isinstance(found, Mapping) else {proxy.declared[0].name: found}
     other = ", ".join(sorted(readings.keys() - {metric.name for metric in proxy.declared}))
     missing = Unmeasurable("error", "the proxy did not report it" + (f", but reported {other}" if other else ""))
     named = {metric.name: checked(readings.get(metric.name, missing)) for metric in proxy.declared}
     return Measured(named, bench.seed, seconds, bench.method)
+
+
+def _refusal_of(error: Exception) -> Unmeasurable:
+    """Return the status that an exception of the network's or the proxy's stands for."""
+    if isinstance(error, ValueError) and str(error).startswith("Expected more than 1 value per channel"):
+        reason = "batch normalisation sees one value per channel, and of one value there are no statistics"
+        return Unmeasurable("undefined", reason)
+    return Unmeasurable("error", " ".join(f"{type(error).__name__}: {error}".split())[:300])
 
 
 def _score(name: str, proxy: Proxy, metric: Metric, repeats: Sequence[Measured]) -> Score:
