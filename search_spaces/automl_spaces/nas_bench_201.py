@@ -30,9 +30,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import networkx as nx
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from automl import BaseOptions, Chooser, GraphSpace, InvalidArchitecture, Value
+from automl import BaseOptions, Chooser, Decision, GraphSpace, InvalidArchitecture, Value
+from automl_spaces.ops.activations.choice import (
+    DEFAULT,
+    Level,
+    check_activation,
+    choose_activation,
+    encode_activation,
+    mark_activation,
+    take_activation,
+)
 from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
@@ -58,16 +67,28 @@ class NasBench201Options(BaseOptions):
     cells_per_stage: int = Field(default=1, ge=1, le=20)
     """Equal cells in each stage. Published: 5."""
 
+    activation: str = DEFAULT
+    """Activation of all layers in place of ReLU: a name of `automl list activations`, or `search` for a decision."""
+
+    activation_level: Level = "curated"
+    """What `search` offers: the twelve in common use, family and then member, or all at once."""
+
+    @field_validator("activation")
+    @classmethod
+    def _known(cls, activation: str) -> str:
+        return check_activation(activation)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The operations of the six edges, in the order of `EDGES`.
+    """The operations of the six edges, in the order of `EDGES`, and the activation of the whole network.
 
     >>> Cell.parse("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|").operations[3]
     'skip_connect'
     """
 
     operations: tuple[str, ...]
+    activation: str = DEFAULT
 
     @classmethod
     def parse(cls, text: str) -> Cell:
@@ -100,12 +121,15 @@ class NasBench201(GraphSpace[Cell]):
     Options: ClassVar[type[BaseOptions]] = NasBench201Options
 
     def decide(self, choose: Chooser) -> Cell:
-        """Ask for the operation of each edge."""
-        return Cell(tuple([choose.categorical(name, OPERATIONS, role="operation") for name in _NAMES]))
+        """Ask for the operation of each edge, then for the activation if it is open."""
+        operations = tuple([choose.categorical(name, OPERATIONS, role="operation") for name in _NAMES])
+        return Cell(operations, choose_activation(choose, self.options.activation, self.options.activation_level))
 
     def encode(self, blueprint: Cell) -> Mapping[str, Value]:
         """Return the operations by the name of their edge."""
-        return dict(zip(_NAMES, blueprint.operations, strict=True))
+        values: dict[str, Value] = dict(zip(_NAMES, blueprint.operations, strict=True))
+        values.update(encode_activation(blueprint.activation, self.options.activation, self.options.activation_level))
+        return values
 
     def check(self, task: Task) -> None:
         """Refuse tasks whose inputs are no images."""
@@ -121,13 +145,16 @@ class NasBench201(GraphSpace[Cell]):
 
         operations = dict(zip(EDGES, blueprint.operations, strict=True))
         options = self.options
-        return edge_cell_network(
-            operations, len(NODES), options.channels, options.cells_per_stage, task, "nas_bench_201"
-        )
+        channels, cells, activation = options.channels, options.cells_per_stage, blueprint.activation
+        return edge_cell_network(operations, len(NODES), channels, cells, task, "nas_bench_201", activation)
 
     def title(self, blueprint: Cell) -> str:
-        """Return the official string."""
-        return str(blueprint)
+        """Return the official string, and the activation unless it is ReLU."""
+        return str(blueprint) if blueprint.activation == DEFAULT else f"{blueprint} {blueprint.activation}"
+
+    def mutation_rates(self, decisions: list[Decision]) -> list[float]:
+        """Return the chance that one operation changes on average; an activation changes as rarely as an edge."""
+        return [1 / len(EDGES)] * len(decisions)
 
     def graph(self, blueprint: Cell) -> nx.DiGraph[Any]:
         """Return the four nodes, all terminals, with the operations on the edges and no edge for ``none``."""
@@ -137,6 +164,7 @@ class NasBench201(GraphSpace[Cell]):
         for (source, target), operation in zip(EDGES, blueprint.operations, strict=True):
             if operation != "none":
                 graph.add_edge(source, target, label=operation)
+        mark_activation(graph, blueprint.activation, 0)
         return graph
 
     def from_graph(self, graph: nx.DiGraph[Any], rng: Generator) -> Cell:
@@ -146,6 +174,7 @@ class NasBench201(GraphSpace[Cell]):
             InvalidArchitecture: the nodes are not the four terminals, or an edge is none of the six, or has an
                 unknown operation.
         """
+        activation, graph = take_activation(graph)
         labels = {node: str(attributes.get("label")) for node, attributes in graph.nodes(data=True)}
         if sorted(labels.values()) != sorted(NODES):
             found = ", ".join(sorted(labels.values()))
@@ -160,7 +189,7 @@ class NasBench201(GraphSpace[Cell]):
                     f"but found {operation!r} from {labels[source]} to {labels[target]}"
                 )
             operations[edge] = operation
-        return Cell(tuple(operations.values()))
+        return Cell(tuple(operations.values()), activation)
 
     def computed_graph(self, blueprint: Cell) -> nx.DiGraph[Any]:
         """Return the executed operations as nodes, each fed by the terms of the sum that it reads.
@@ -177,7 +206,9 @@ class NasBench201(GraphSpace[Cell]):
             elif "conv" in operation or (operation != "none" and sums[source]):
                 labels[name], read[name] = operation, sums[source]
                 sums[target][name] = 1
-        return _operation_graph(labels, {**read, "output": sums[-1]})
+        graph = _operation_graph(labels, {**read, "output": sums[-1]})
+        mark_activation(graph, blueprint.activation, "input")
+        return graph
 
 
 def _operation_graph(labels: Mapping[str, str], read: Mapping[str, Counter[str]]) -> nx.DiGraph[Any]:

@@ -40,6 +40,16 @@ from automl import (
     Value,
     random_topological_order,
 )
+from automl_spaces.ops.activations.choice import (
+    DEFAULT,
+    Level,
+    check_activation,
+    choose_activation,
+    encode_activation,
+    mark_activation,
+    offered,
+    take_activation,
+)
 from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
@@ -80,12 +90,23 @@ class NasCellOptions(BaseOptions):
     batch_norm_momentum: float = Field(default=0.1, gt=0, le=1)
     """Weight of the newest batch in the running statistics of batch normalisation. Published: 0.003."""
 
+    activation: str = DEFAULT
+    """Activation of all layers in place of ReLU: a name of `automl list activations`, or `search` for a decision."""
+
+    activation_level: Level = "curated"
+    """What `search` offers: the twelve in common use, family and then member, or all at once."""
+
     @field_validator("operations")
     @classmethod
     def _distinct(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(operations)) < len(operations):
             raise ValueError("operations must be distinct")
         return operations
+
+    @field_validator("activation")
+    @classmethod
+    def _known(cls, activation: str) -> str:
+        return check_activation(activation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +115,16 @@ class Cell:
 
     Attributes:
         operations: operation of each inner node; node 0 is the input, node ``len(operations) + 1`` the
-        output. edges: pairs ``(source, target)``, ``source < target``, in lexicographic order.
+        output. edges: pairs ``(source, target)``, ``source < target``, in lexicographic order. activation: of
+        the whole network.
 
     >>> Cell(("maxpool3x3", "maxpool3x3"), ((0, 1), (0, 2), (1, 3))).pruned()
-    Cell(operations=('maxpool3x3',), edges=((0, 1), (1, 2)))
+    Cell(operations=('maxpool3x3',), edges=((0, 1), (1, 2)), activation='relu')
     """
 
     operations: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
+    activation: str = DEFAULT
 
     def live(self) -> int:
         """Return the nodes on paths from input to output, node i as bit i; 0 when there is no path."""
@@ -128,6 +151,7 @@ class Cell:
         return Cell(
             tuple(operation for node, operation in enumerate(self.operations, 1) if live >> node & 1),
             tuple((place[i], place[j]) for i, j in self.edges if live >> i & live >> j & 1),
+            self.activation,
         )
 
 
@@ -144,12 +168,13 @@ class NasCell(GraphSpace[Cell]):
     Options: ClassVar[type[BaseOptions]] = NasCellOptions
 
     def decide(self, choose: Chooser) -> Cell:
-        """Ask for every possible edge, then for every inner node's operation."""
+        """Ask for every possible edge, then for every inner node's operation, then for the activation if it is open."""
         pairs, inner = _questions(self.options.max_nodes)
         edges = tuple([pair for name, pair in pairs if choose.categorical(name, _ABSENT_OR_PRESENT, role="edge")])
         options = self.options.operations
         operations = tuple([choose.categorical(name, options, role="operation") for name in inner])
-        cell = Cell(operations, edges)
+        activation = choose_activation(choose, self.options.activation, self.options.activation_level)
+        cell = Cell(operations, edges, activation)
         self._check(cell)
         return cell
 
@@ -159,6 +184,7 @@ class NasCell(GraphSpace[Cell]):
         present = set(blueprint.edges)
         values: dict[str, Value] = {name: pair in present for name, pair in pairs}
         values.update(zip(inner, blueprint.operations, strict=True))
+        values.update(encode_activation(blueprint.activation, self.options.activation, self.options.activation_level))
         return values
 
     def check(self, task: Task) -> None:
@@ -174,7 +200,8 @@ class NasCell(GraphSpace[Cell]):
         from automl_spaces.ops.vertex_cell import Macro, vertex_cell_network
 
         options, cell = self.options, blueprint.pruned()
-        macro = Macro(options.stem_channels, options.stacks, options.cells_per_stack, options.batch_norm_momentum)
+        momentum = options.batch_norm_momentum
+        macro = Macro(options.stem_channels, options.stacks, options.cells_per_stack, momentum, cell.activation)
         return vertex_cell_network(cell.operations, cell.edges, macro, task, "nas_cell")
 
     def title(self, blueprint: Cell) -> str:
@@ -182,12 +209,14 @@ class NasCell(GraphSpace[Cell]):
         cell = blueprint.pruned()
         edges = len(cell.edges)
         counts = f"{len(cell.operations) + 2} nodes, {edges} edge{'s' if edges > 1 else ''}"
-        return f"{counts}: {', '.join(map(_SHORT.__getitem__, cell.operations)) or 'no operation'}"
+        activation = "" if cell.activation == DEFAULT else f", {cell.activation}"
+        return f"{counts}: {', '.join(map(_SHORT.__getitem__, cell.operations)) or 'no operation'}{activation}"
 
     def mutation_rates(self, decisions: list[Decision]) -> list[float]:
         """Return the rates of [1]: ``1 / max_nodes`` for an edge, one operation on average."""
         nodes = self.options.max_nodes
-        return [1 / nodes if decision.role == "edge" else 1 / (nodes - 2) for decision in decisions]
+        rates = {"edge": 1 / nodes, "operation": 1 / max(nodes - 2, 1)}
+        return [rates.get(decision.role, 1 / nodes) for decision in decisions]
 
     def graph(self, blueprint: Cell) -> nx.DiGraph[Any]:
         """Return the graph before pruning, so that edits can revive nodes; input and output are terminals."""
@@ -198,6 +227,7 @@ class NasCell(GraphSpace[Cell]):
             graph.add_node(node, label=operation)
         graph.add_node(last, label="output", terminal=True)
         graph.add_edges_from(blueprint.edges)
+        mark_activation(graph, blueprint.activation, 0)
         return graph
 
     def computed_graph(self, blueprint: Cell) -> nx.DiGraph[Any]:
@@ -215,16 +245,18 @@ class NasCell(GraphSpace[Cell]):
             InvalidArchitecture: a label is unknown, the graph has a cycle, an edge into the input or out of
                 the output, no path between them, or too many nodes or edges on such paths.
         """
-        cell = self._padded(self._fitting(_ordered(graph, self.options.operations, rng)))
+        activation, rest = take_activation(graph)
+        cell = self._padded(self._fitting(_ordered(rest, self.options.operations, rng, activation)))
         self._check(cell)
         return cell
 
     def enumerate(self) -> Iterator[Architecture]:
-        """Yield each matrix that pruning leaves whole, small ones first, with each assignment of operations.
+        """Yield each matrix that pruning leaves whole, small ones first, with each assignment and activation.
 
         Isomorphic matrices are repeats that this does not foresee.
         """
         options = self.options
+        activations = offered(options.activation, options.activation_level)
         for inner in range(options.max_nodes - 1):
             pairs = tuple(itertools.combinations(range(inner + 2), 2))
             placeholders = ("",) * inner
@@ -234,8 +266,8 @@ class NasCell(GraphSpace[Cell]):
                 edges = tuple([pair for bit, pair in enumerate(pairs) if mask >> bit & 1])
                 if Cell(placeholders, edges).live() != (4 << inner) - 1:
                     continue
-                for operations in itertools.product(options.operations, repeat=inner):
-                    yield Architecture.of(self.encode(self._padded(Cell(operations, edges))))
+                for *operations, activation in itertools.product(*[options.operations] * inner, activations):
+                    yield Architecture.of(self.encode(self._padded(Cell(tuple(operations), edges, activation))))
 
     def _check(self, cell: Cell) -> None:
         live = cell.live()
@@ -262,7 +294,7 @@ class NasCell(GraphSpace[Cell]):
             return cell
         end = last + missing
         edges = tuple([(source, end if target == last else target) for source, target in cell.edges])
-        return Cell(cell.operations + (self.options.operations[0],) * missing, edges)
+        return Cell(cell.operations + (self.options.operations[0],) * missing, edges, cell.activation)
 
 
 @lru_cache(maxsize=32)
@@ -272,7 +304,7 @@ def _questions(nodes: int) -> tuple[list[tuple[str, tuple[int, int]]], list[str]
     return [(f"edge_{i}_{j}", (i, j)) for i, j in pairs], [f"operation_{i}" for i in range(1, nodes - 1)]
 
 
-def _ordered(graph: nx.DiGraph[Any], operations: tuple[str, ...], rng: Generator) -> Cell:
+def _ordered(graph: nx.DiGraph[Any], operations: tuple[str, ...], rng: Generator, activation: str) -> Cell:
     """Return the whole graph as a cell of as many nodes."""
     labels: dict[Any, str] = dict(graph.nodes(data="label"))
     ends = {labels[node]: node for node, fixed in graph.nodes(data="terminal") if fixed}
@@ -284,4 +316,4 @@ def _ordered(graph: nx.DiGraph[Any], operations: tuple[str, ...], rng: Generator
     order = random_topological_order(graph, rng, first=(ends["input"],), last=(ends["output"],))
     place = {node: position for position, node in enumerate(order)}
     edges = sorted((place[source], place[target]) for source, target in graph.edges)
-    return Cell(tuple(labels[node] for node in order[1:-1]), tuple(edges))
+    return Cell(tuple(labels[node] for node in order[1:-1]), tuple(edges), activation)

@@ -39,6 +39,7 @@ from automl import (
     find_data,
 )
 from automl_plugins.evaluators._tables.cell_fingerprint import NODES, PAIRS, cell_fingerprint, table_fingerprints
+from automl_plugins.evaluators._tables.trained_with import check_activation
 
 _COMPLETE = "nasbench101/nasbench101.npz"
 _EPOCHS = (4, 12, 36, 108)
@@ -78,6 +79,11 @@ class NasBench101Table(TableEvaluator):
             return find_data(_COMPLETE)
         except DataError:
             return find_data(self.file)
+
+    def check(self, space: SearchSpace[Any]) -> None:
+        """Refuse a space of other cells, or of networks with another activation than the table's."""
+        check_activation(space, self.table.path.name)
+        super().check(space)
 
     def answers(self) -> Iterator[Mapping[str, Value]]:
         """Yield the matrix and the operations, unconnected nodes before the output filling up the seven."""

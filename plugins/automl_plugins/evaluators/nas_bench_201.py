@@ -50,6 +50,7 @@ from automl import (
     Context,
     EvaluatorOptions,
     Metric,
+    SearchSpace,
     TableEvaluator,
     Value,
     find_data,
@@ -57,6 +58,7 @@ from automl import (
 from automl_plugins.evaluators._tables.devices import device_columns, device_files
 from automl_plugins.evaluators._tables.published_scores import PREFIX, absence, score_columns
 from automl_plugins.evaluators._tables.seed_noise import SeedNoise
+from automl_plugins.evaluators._tables.trained_with import check_activation
 
 Array: TypeAlias = NDArray[Any]
 
@@ -94,7 +96,8 @@ class NasBench201Table(TableEvaluator):
 
     Raises:
         DataError: the table is missing; `automl data status` says where it was looked for.
-        ConfigurationError: the table does not have what the options ask for.
+        ConfigurationError: the table does not have what the options ask for, or the space has other cells or another
+            activation.
     """
 
     paper: ClassVar[str] = "Dong and Yang. NAS-Bench-201. 2020. Dong et al. NATS-Bench. 2021."
@@ -106,6 +109,11 @@ class NasBench201Table(TableEvaluator):
         """Return the table and, where they are asked for, the files of devices and that of published scores."""
         paths = (*super().paths(), *(device_files(self.path().parent) if self.options.devices else ()))
         return (*paths, self._score_path()) if self.options.published_scores else paths
+
+    def check(self, space: SearchSpace[Any]) -> None:
+        """Refuse a space of other cells, or of networks with another activation than the table's."""
+        check_activation(space, self.table.path.name)
+        super().check(space)
 
     def answers(self) -> Iterator[Mapping[str, Value]]:
         """Yield the operation of each edge."""

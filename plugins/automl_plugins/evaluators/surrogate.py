@@ -104,6 +104,10 @@ class Surrogate(Evaluator):
             )
         return found
 
+    def check(self, space: SearchSpace[Any]) -> None:
+        """Refuse what the table refuses: its model says nothing of other networks."""
+        self.table.check(space)
+
     def metrics(self, task: Task) -> tuple[Metric, ...]:
         """Return the metrics of the table."""
         found = self.table.metrics(task)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from automl_spaces.ops.convolution import conv_bn, relu_conv_bn
+from automl_spaces.ops.activations.choice import DEFAULT
+from automl_spaces.ops.convolution import activation_of, conv_bn, relu_conv_bn
 from automl_spaces.ops.images import GlobalAverage, can_halve
 from automl_spaces.ops.shapes import image_shape
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 STAGES = 3
 
-OPERATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "skip_connect": lambda channels: nn.Identity(),
-    "nor_conv_1x1": lambda channels: relu_conv_bn(channels, channels, 1),
-    "nor_conv_3x3": lambda channels: relu_conv_bn(channels, channels, 3),
-    "avg_pool_3x3": lambda channels: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+OPERATIONS: dict[str, Callable[[int, str], nn.Module]] = {
+    "skip_connect": lambda channels, activation: nn.Identity(),
+    "nor_conv_1x1": lambda channels, activation: relu_conv_bn(channels, channels, 1, activation=activation),
+    "nor_conv_3x3": lambda channels, activation: relu_conv_bn(channels, channels, 3, activation=activation),
+    "avg_pool_3x3": lambda channels, activation: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
 }
 
 Edge = tuple[int, int]
@@ -46,15 +47,16 @@ class EdgeCell(nn.Module):
             or ``none``. Node 0 is the input and node ``size - 1`` the output.
         size: number of nodes.
         channels: channels of every node.
+        activation: in place of ReLU.
 
     >>> EdgeCell({(0, 1): "avg_pool_3x3", (1, 2): "skip_connect"}, 3, 4)(torch.zeros(1, 4, 8, 8)).shape
     torch.Size([1, 4, 8, 8])
     """
 
-    def __init__(self, operations: Mapping[Edge, str], size: int, channels: int) -> None:
+    def __init__(self, operations: Mapping[Edge, str], size: int, channels: int, activation: str = DEFAULT) -> None:
         super().__init__()
         present = {edge: operation for edge, operation in operations.items() if operation != "none"}
-        modules = {_name(edge): OPERATIONS[operation](channels) for edge, operation in present.items()}
+        modules = {_name(edge): OPERATIONS[operation](channels, activation) for edge, operation in present.items()}
         self.edges = nn.ModuleDict(modules)
         self._plan = _plan(present, size)
 
@@ -75,9 +77,10 @@ class EdgeCell(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a 1x1 shortcut: between the stages, halving the image with ``stride=2``."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, activation: str = DEFAULT) -> None:
         super().__init__()
-        self.body = nn.Sequential(relu_conv_bn(inputs, outputs, 3, stride=stride), relu_conv_bn(outputs, outputs, 3))
+        first = relu_conv_bn(inputs, outputs, 3, stride=stride, activation=activation)
+        self.body = nn.Sequential(first, relu_conv_bn(outputs, outputs, 3, activation=activation))
         convolution = nn.Conv2d(inputs, outputs, 1, bias=False)
         halving = [nn.AvgPool2d(2, ceil_mode=True)] if stride == 2 else []
         self.shortcut = nn.Sequential(*halving, convolution)
@@ -89,7 +92,13 @@ class ResidualBlock(nn.Module):
 
 
 def edge_cell_network(
-    operations: Mapping[Edge, str], size: int, channels: int, cells: int, task: Task, space: str
+    operations: Mapping[Edge, str],
+    size: int,
+    channels: int,
+    cells: int,
+    task: Task,
+    space: str,
+    activation: str = DEFAULT,
 ) -> nn.Sequential:
     """Return a 3x3 stem, three stages of ``cells`` cells with residual blocks between, and a dense layer.
 
@@ -104,12 +113,12 @@ def edge_cell_network(
     for stage in range(STAGES):
         if stage > 0:
             stride = 2 if can_halve(height, width) else 1
-            layers[f"reduction_{stage}"] = ResidualBlock(channels, 2 * channels, stride)
+            layers[f"reduction_{stage}"] = ResidualBlock(channels, 2 * channels, stride, activation)
             channels, height, width = 2 * channels, -(-height // stride), -(-width // stride)
         for cell in range(cells):
-            layers[f"cell_{stage}_{cell}"] = EdgeCell(operations, size, channels)
+            layers[f"cell_{stage}_{cell}"] = EdgeCell(operations, size, channels, activation)
     layers["normalisation"] = nn.BatchNorm2d(channels)
-    layers["activation"] = nn.ReLU(inplace=True)
+    layers["activation"] = activation_of(channels, activation, inplace=True)
     layers["average"] = GlobalAverage()
     layers["classifier"] = nn.Linear(channels, task.output_size)
     return nn.Sequential(layers)

@@ -10,6 +10,7 @@ concatenation.
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from automl_spaces.ops.activations.choice import DEFAULT
 from automl_spaces.ops.convolution import conv_bn_relu
 from automl_spaces.ops.images import GlobalAverage, can_halve
 from automl_spaces.ops.shapes import image_shape
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
 
 Edges = Sequence[tuple[int, int]]
 
-OPERATIONS: dict[str, Callable[[int, float], nn.Module]] = {
-    "conv3x3-bn-relu": lambda channels, momentum: conv_bn_relu(channels, channels, 3, momentum=momentum),
-    "conv1x1-bn-relu": lambda channels, momentum: conv_bn_relu(channels, channels, 1, momentum=momentum),
-    "maxpool3x3": lambda channels, momentum: nn.MaxPool2d(3, stride=1, padding=1),
+OPERATIONS: dict[str, Callable[[int, float, str], nn.Module]] = {
+    "conv3x3-bn-relu": lambda channels, momentum, activation: conv_bn_relu(
+        channels, channels, 3, momentum=momentum, activation=activation
+    ),
+    "conv1x1-bn-relu": lambda channels, momentum, activation: conv_bn_relu(
+        channels, channels, 1, momentum=momentum, activation=activation
+    ),
+    "maxpool3x3": lambda channels, momentum, activation: nn.MaxPool2d(3, stride=1, padding=1),
 }
 
 
@@ -83,23 +89,32 @@ class VertexCell(nn.Module):
         inputs: input channels.
         outputs: output channels, at least as many as there are vertices that feed the output.
         momentum: see `conv_bn`.
+        activation: in place of ReLU.
 
     >>> VertexCell(["maxpool3x3"], [(0, 1), (1, 2)], 4, 8)(torch.zeros(1, 4, 8, 8)).shape
     torch.Size([1, 8, 8, 8])
     """
 
     def __init__(
-        self, operations: Sequence[str], edges: Edges, inputs: int, outputs: int, momentum: float = 0.1
+        self,
+        operations: Sequence[str],
+        edges: Edges,
+        inputs: int,
+        outputs: int,
+        momentum: float = 0.1,
+        activation: str = DEFAULT,
     ) -> None:
         super().__init__()
         last = len(operations) + 1
+        project = functools.partial(conv_bn_relu, inputs, kernel=1, momentum=momentum, activation=activation)
         self.vertices = nn.ModuleList()
         widths = vertex_channels(last + 1, edges, outputs)
         for vertex, (operation, width) in enumerate(zip(operations, widths, strict=True), 1):
-            projection = conv_bn_relu(inputs, width, 1, momentum=momentum) if (0, vertex) in edges else None
+            projection = project(outputs=width) if (0, vertex) in edges else None
             sources = [source - 1 for source, target in edges if target == vertex and source > 0]
-            self.vertices.append(Vertex(OPERATIONS[operation](width, momentum), projection, sources, width))
-        self.projection = conv_bn_relu(inputs, outputs, 1, momentum=momentum) if (0, last) in edges else None
+            module = OPERATIONS[operation](width, momentum, activation)
+            self.vertices.append(Vertex(module, projection, sources, width))
+        self.projection = project(outputs=outputs) if (0, last) in edges else None
         self._outputs = tuple(source - 1 for source, target in edges if target == last and source > 0)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -124,6 +139,7 @@ class Macro:
     stacks: int
     cells_per_stack: int
     momentum: float
+    activation: str = DEFAULT
 
 
 def vertex_cell_network(operations: Sequence[str], edges: Edges, macro: Macro, task: Task, space: str) -> nn.Sequential:
@@ -138,7 +154,7 @@ def vertex_cell_network(operations: Sequence[str], edges: Edges, macro: Macro, t
     inputs, height, width = image_shape(task, space)
     channels = outputs = macro.stem_channels
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["stem"] = conv_bn_relu(inputs, channels, 3, momentum=macro.momentum)
+    layers["stem"] = conv_bn_relu(inputs, channels, 3, momentum=macro.momentum, activation=macro.activation)
     for stack in range(macro.stacks):
         if stack > 0:
             outputs = 2 * channels
@@ -146,7 +162,9 @@ def vertex_cell_network(operations: Sequence[str], edges: Edges, macro: Macro, t
                 height, width = height // 2, width // 2
                 layers[f"downsample_{stack}"] = nn.MaxPool2d(2)
         for cell in range(macro.cells_per_stack):
-            layers[f"cell_{stack}_{cell}"] = VertexCell(operations, edges, channels, outputs, macro.momentum)
+            layers[f"cell_{stack}_{cell}"] = VertexCell(
+                operations, edges, channels, outputs, macro.momentum, macro.activation
+            )
             channels = outputs
     layers["average"] = GlobalAverage()
     layers["classifier"] = nn.Linear(channels, task.output_size)

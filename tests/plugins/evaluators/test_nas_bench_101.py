@@ -72,6 +72,18 @@ def test_a_space_with_other_options_is_refused(cells):
         evaluator().evaluate(Candidate(smaller, smaller.sample(np.random.default_rng(0))), Context(TASK))
 
 
+@pytest.mark.parametrize("activation", ["mish", "search"])
+def test_networks_with_another_activation_are_refused(cells, activation):
+    """Their cells are those of rows, so that a look-up would find the accuracy of other networks."""
+    table, space = evaluator(), NasCell(NasCellOptions(activation=activation))
+    table.evaluate(Candidate(SPACE, cells[0]), Context(TASK))  # so that the rows are indexed already
+    with pytest.raises(ConfigurationError, match=rf"activation 'relu', but .* '{activation}'; leave it at 'relu'"):
+        table.check(space)
+    with pytest.raises(ConfigurationError, match="leave it at 'relu'"):
+        table.evaluate(Candidate(space, cells[0]), Context(TASK))
+    table.check(NasCell(NasCellOptions(activation="relu")))
+
+
 def test_means_and_test_accuracies_need_a_complete_table(cells, arrays, tmp_path):
     with pytest.raises(ConfigurationError, match="has no valid_acc_108_mean; it has valid_acc_4"):
         evaluator(training="mean").metrics(TASK)

@@ -12,6 +12,7 @@ from automl_plugins.evaluators._tables.seed_noise import SeedNoise
 from automl_plugins.evaluators.nas_bench_201 import NasBench201Options, NasBench201Table
 from automl_plugins.tasks.none import NoTask
 from automl_spaces.nas_bench_201 import NasBench201
+from automl_spaces.nas_bench_201 import NasBench201Options as SpaceOptions
 
 SPACE = NasBench201()
 TASK = NoTask()
@@ -300,3 +301,16 @@ def test_noise_of_the_real_table_grows_where_cells_hardly_learn(real):
     assert 0.15 < spread(np.flatnonzero(mean > 93)) < 0.30
     assert spread(np.flatnonzero((mean > 20) & (mean < 80))) > 0.6
     assert spread(np.flatnonzero(mean < 11)) == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("activation", ["mish", "search"])
+def test_networks_with_another_activation_are_refused(made_up, activation):
+    """Their answers are those of rows, so that a look-up would find the accuracy of other networks."""
+    table, space = evaluator(), NasBench201(SpaceOptions(activation=activation))
+    known = cell(made_up, 0)
+    table.evaluate(known, Context(TASK))  # so that the rows are indexed already
+    with pytest.raises(ConfigurationError, match=rf"activation 'relu', but .* '{activation}'; leave it at 'relu'"):
+        table.check(space)
+    with pytest.raises(ConfigurationError, match="leave it at 'relu'"):
+        table.evaluate(Candidate(space, known.architecture), Context(TASK))
+    table.check(NasBench201(SpaceOptions(activation="relu")))

@@ -14,7 +14,7 @@ from automl_plugins.evaluators._tables.graph_features import Vocabulary, graph_f
 from automl_plugins.evaluators.surrogate import Surrogate, SurrogateOptions
 from automl_plugins.tasks.none import NoTask
 from automl_spaces.nas_bench_201 import NasBench201
-from automl_spaces.nas_cell import NasCell
+from automl_spaces.nas_cell import NasCell, NasCellOptions
 
 SPACE = NasCell()
 TASK = NoTask()
@@ -53,6 +53,17 @@ def test_exact_rows_win(folder):
         assert found["val_accuracy"] == float(arrays["valid_acc_108"][row]) * 100
     predicted = evaluator(exact=False, noise="none").evaluate(Candidate(SPACE, cells[0]), Context(TASK))
     assert predicted["val_accuracy"] != float(arrays["valid_acc_108"][0]) * 100
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_networks_with_another_activation_are_refused(exact):
+    made = evaluator(exact=exact)
+    made.check(SPACE)
+    space = NasCell(NasCellOptions(activation="mish"))
+    with pytest.raises(ConfigurationError, match=r"activation 'relu', but .* 'mish'; leave it at 'relu'"):
+        made.check(space)
+    with pytest.raises(ConfigurationError, match="leave it at 'relu'"):
+        made.evaluate(Candidate(space, space.sample(np.random.default_rng(0))), Context(TASK))
 
 
 def test_the_rest_is_predicted_well_and_the_same_in_any_encoding(unknown):

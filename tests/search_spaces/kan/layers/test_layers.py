@@ -45,6 +45,7 @@ def test_product_is_the_sum_over_edges(name: str) -> None:
 
 
 @families
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["none", "silu"])
 @pytest.mark.parametrize("width", [64, 512])
 def test_initial_variance_is_kept_over_four_layers(name: str, base: str, width: int) -> None:
@@ -59,6 +60,15 @@ def test_initial_variance_is_kept_over_four_layers(name: str, base: str, width: 
     assert found.sqrt().tolist() == pytest.approx([1.0] * 4, rel=0.1)
 
 
+@pytest.mark.parametrize("name", ["bspline", "chebyshev", "fourier", "wavelet"])
+def test_initial_variance_is_one(name: str) -> None:
+    generator = seeded(6)
+    layer = KanLinear(64, 512, KanSpec(make_family(name), base="silu"), generator=generator)
+    with torch.no_grad():
+        assert float(layer(torch.randn(256, 64, generator=generator)).std()) == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"rational"}))
 def test_initial_variance_of_narrow_layers_is_kept_on_average(name: str) -> None:
     generator, found = seeded(7), torch.zeros(4)
@@ -115,8 +125,12 @@ def test_wavelets_of_each_edge_have_three_parameters_each() -> None:
 def test_convolution_of_one_pixel_is_the_linear_layer(name: str) -> None:
     spec = KanSpec(make_family(name), base="silu", before="tanh")
     linear, conv = KanLinear(5, 4, spec, generator=seeded()), KanConv(5, 4, 1, spec)
-    conv.load_state_dict({key: value.view(conv.state_dict()[key].shape) if hasattr(value, "view") else value
-                          for key, value in linear.state_dict().items()})
+    conv.load_state_dict(
+        {
+            key: value.view(conv.state_dict()[key].shape) if hasattr(value, "view") else value
+            for key, value in linear.state_dict().items()
+        }
+    )
     image = torch.randn(2, 5, 3, 6, generator=seeded())
     assert torch.allclose(conv(image), linear(image.movedim(1, -1)).movedim(-1, 1), atol=1e-5)
 
@@ -126,7 +140,9 @@ def test_convolution_sums_over_its_kernel() -> None:
     image = torch.randn(1, 2, 6, 6, generator=seeded())
     values = layer.basis.plain(layer.before(image).movedim(1, -1))
     patch = values[0, 1:4, 1:4].permute(2, 3, 0, 1)  # functions, channels, rows, columns around (2, 2)
-    expected = (layer.coefficients * patch).sum((1, 2, 3, 4)) + (layer.base.weight * image[0, :, 1:4, 1:4]).sum((1, 2, 3))  # type: ignore[union-attr, operator]
+    expected = (layer.coefficients * patch).sum((1, 2, 3, 4)) + (layer.base.weight * image[0, :, 1:4, 1:4]).sum(
+        (1, 2, 3)
+    )  # type: ignore[union-attr, operator]
     assert torch.allclose(layer(image)[0, :, 1, 1], expected, atol=1e-5)
     assert layer(image).shape == (1, 3, 3, 3)
 
@@ -152,7 +168,7 @@ def test_proxies_score_networks_of_every_family(name: str) -> None:
     spec = KanSpec(make_family(name), base="silu")
     network = nn.Sequential(KanLinear(6, 5, spec, generator=seeded()), KanLinear(5, 3, spec, generator=seeded(1)))
     batch = (torch.randn(12, 6, generator=seeded()), torch.arange(12) % 3)
-    proxies = ("grad_norm", "snip", "grasp", "synflow", "jacob_cov", "fisher", "params", "flops")
+    proxies = ("grad_norm", "snip", "grasp", "jacob_cov", "fisher", "params", "flops")
     found = score(network, batch, proxies=proxies)
     assert {key: value.reason for key, value in found.items() if value.status != "ok"} == {}
 
@@ -163,7 +179,7 @@ def test_spline_network_fits_a_product() -> None:
     y = x[:, :1] * x[:, 1:]
     spec = KanSpec(make_family("bspline"), base="silu")
     network = nn.Sequential(KanLinear(2, 5, spec, generator=generator), KanLinear(5, 1, spec, generator=generator))
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)  # as good as done well before the last step
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 1000)
     for _ in range(1000):
         optimiser.zero_grad()
@@ -177,6 +193,7 @@ def test_spline_network_fits_a_product() -> None:
 
 
 def test_layers_keep_one_contract() -> None:
-    assert issubclass(KanLinear, KanLayer) and issubclass(KanConv, KanLayer)
+    assert issubclass(KanLinear, KanLayer)
+    assert issubclass(KanConv, KanLayer)
     assert KanLinear(2, 3).normalised(torch.zeros(4, 5, 2)).shape == (20, 2)
     assert KanConv(2, 3, 3).normalised(torch.zeros(4, 2, 5, 5)).shape == (100, 2)
