@@ -7,6 +7,7 @@ import pytest
 from automl import DataError, TaskError
 from automl.cli._expect import ComparisonCheck
 from automl.comparison.figures import counts_in, figure_names
+from automl.correlation.aggregates import name_of
 from automl.correlation.definition import completed
 from automl.correlation.figures import correlation_figure_names
 from automl.correlation.sample import all_score_names
@@ -223,7 +224,8 @@ def figures_of_correlation(file):
     except (DataError, TaskError) as missing:
         pytest.skip(str(missing))
     settings, cascade = prepared.definition.correlation, prepared.cascade()
-    known = correlation_figure_names(all_score_names(cascade, settings), settings.metric, settings.precision_at)
+    scores = (*all_score_names(cascade, settings), *map(name_of, settings.aggregates))
+    known = correlation_figure_names(scores, settings.metric, settings.precision_at)
     return (*study_figure_names(cascade.declared()), *known)
 
 
