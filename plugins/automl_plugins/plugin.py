@@ -106,6 +106,8 @@ def register_tasks(register: Register) -> None:
     register("digits", f"{home}.digits:Digits", summary="1,797 real handwritten digits of 8x8 pixels (scikit-learn).")
     register("arrays", f"{home}.arrays:Arrays", summary="Your own arrays from an .npz file.")
     register("image_folder", f"{home}.image_folder:ImageFolder", summary="Your own images, one folder per class.")
+    register("csv", f"{home}.csv:Csv", summary="Your own table: numbers, categories, missing values.")
+    register("functions", f"{home}.functions:Functions", summary="Formulas to fit, as for Kolmogorov-Arnold networks.")
 
 
 @hookimpl

@@ -11,3 +11,13 @@ def register_spaces(register: Register) -> None:
     register("nas_cell", "automl_spaces.nas_cell:NasCell", summary="Free-form cells after NAS-Bench-101.")
     register("nas_bench_201", "automl_spaces.nas_bench_201:NasBench201", summary="The 15,625 cells of NAS-Bench-201.")
     register("evonorm", "automl_spaces.evonorm:EvoNorm", summary="Normalisation-activation layers after EvoNorm.")
+    register("kan", "automl_spaces.kan.space:Kan", summary="Kolmogorov-Arnold networks with selectable functions.")
+    register("conv_kan", "automl_spaces.kan.conv_space:ConvKan", summary="Convolutions whose kernels hold functions.")
+
+
+@hookimpl
+def register_catalogues(register: Register) -> None:
+    """Register the bundled catalogues."""
+    register(
+        "activations", "automl_spaces.ops.activations.catalogue:Activations", summary="Activation functions by name."
+    )

@@ -36,7 +36,19 @@ def write_images(folder: Path) -> dict[str, Any]:
     return {"path": str(folder / "images")}
 
 
-OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {"arrays": write_arrays, "image_folder": write_images}
+def write_table(folder: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    path = folder / "examples.csv"
+    rows = [f"{x:.6f},{'?' if x > 0.9 else 'abc'[i % 3]},{i % 2}" for i, x in enumerate(rng.random(120))]
+    path.write_text("\n".join(["size,colour,kind", *rows]))
+    return {"path": str(path), "target": "kind"}
+
+
+OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "arrays": write_arrays,
+    "csv": write_table,
+    "image_folder": write_images,
+}
 
 
 @pytest.mark.parametrize("name", [*(name for name in registry().names("task") if name != NONE), TINY])

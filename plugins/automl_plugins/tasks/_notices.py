@@ -18,6 +18,12 @@ def warn_once(message: str) -> None:
         _LOG.warning("%s", message)
 
 
+def tell_once(message: str) -> None:
+    """Log what is worth knowing and no fault, once per process."""
+    if _is_new(message):
+        _LOG.info("%s", message)
+
+
 def announce(source: str, shape: tuple[int, ...], targets: str, sizes: Mapping[SplitName, int]) -> None:
     """Log one line, once per process, on the data of a task.
 
@@ -29,9 +35,7 @@ def announce(source: str, shape: tuple[int, ...], targets: str, sizes: Mapping[S
     """
     inputs = f"images of {'x'.join(map(str, shape))}" if len(shape) == 3 else f"rows of {counted(shape[0], 'feature')}"
     divided = ", ".join(f"{size} {name}" for name, size in sizes.items())
-    message = f"{source}: {sum(sizes.values())} {inputs}, {targets}; {divided}"
-    if _is_new(message):
-        _LOG.info("%s", message)
+    tell_once(f"{source}: {sum(sizes.values())} {inputs}, {targets}; {divided}")
 
 
 def counted(count: int, noun: str) -> str:
