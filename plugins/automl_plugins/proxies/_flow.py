@@ -90,8 +90,12 @@ def _logarithm(network: nn.Module, batch: Batch, parameters: list[nn.Parameter])
 
 @torch.no_grad()
 def _absolute(network: nn.Module, bypassed: tuple[type[nn.Module], ...]) -> nn.Module:
-    """Make all that the private ``network`` holds positive, and let modules of the types ``bypassed`` do nothing."""
-    for tensor in (*network.parameters(), *network.buffers()):
+    """Make all weights of the private ``network`` positive, and let modules of the types ``bypassed`` do nothing.
+
+    Buffers stay as they are (the published code changes them too, to no effect, as batch normalisation is bypassed or
+    uses the statistics of the batch): they may be knots of splines, which have no other order.
+    """
+    for tensor in network.parameters():
         if tensor.is_floating_point():
             tensor.abs_()
     for module in network.modules():
