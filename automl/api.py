@@ -53,7 +53,8 @@ def search(
         constraints: as ``params <= 5e5``.
         reference: the worst value of each of several objectives that counts in the hypervolume, by metric.
         options: options by component name (or ``space``, ``strategy``, ``task``): ``{"train": {"epochs": 3}}``.
-        execution: settings of `automl.definition.Execution`: ``{"workers": 2, "timeout": 60, "deterministic": True}``.
+        execution: settings of `automl.definition.Execution`: ``{"workers": 2, "timeout": 60, "deterministic": True}``;
+            with several workers, the calling script needs an ``if __name__ == "__main__":`` guard.
         study: name of the study; a new one by default.
         storage: database URL, or path of a SQLite file.
         trackers: names of trackers, as ``mlflow``.
