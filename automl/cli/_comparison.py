@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,9 +16,8 @@ from automl.cli._comparison_draft import ComparisonFlags, comparison_draft, rede
 from automl.cli._comparison_progress import ComparisonProgress
 from automl.cli._comparison_report import print_report
 from automl.cli._conduct import saying_how_to_go_on, show_information
-from automl.cli._expect import ComparisonCheck, exit_unless_held, print_verdicts, verdicts_json
+from automl.cli._expect import ComparisonCheck, exit_unless_held, print_result
 from automl.cli._flags import Flags
-from automl.cli._output import print_json
 from automl.cli._program import command
 from automl.cli._signals import stop_on_signals
 from automl.comparison.comparison import Comparison, load_comparison
@@ -121,15 +122,12 @@ def report_and_write(comparison: Comparison, manner: Manner) -> tuple[Verdict, .
     """Print the report of a comparison, write its files, and return whether it is as expected."""
     report = comparison.report()
     paths = write_files(report, manner.out or report_folder(comparison))
-    verdicts = () if manner.check is None else manner.check.verdicts_on(report)
-    if manner.as_json:
-        checked = {} if manner.check is None else verdicts_json(verdicts)
-        print_json({**report_json(report), "files": [str(path) for path in paths], **checked})
-        return verdicts
-    print_report(report, paths)
-    if manner.check is not None:
-        print_verdicts(verdicts)
-    return verdicts
+    verdicts = None if manner.check is None else manner.check.verdicts_on(report)
+
+    def as_json() -> Mapping[str, Any]:
+        return {**report_json(report), "files": [str(path) for path in paths]}
+
+    return print_result(verdicts, as_json if manner.as_json else None, lambda: print_report(report, paths))
 
 
 def report_again(name: str, chosen: ComparisonFlags, manner: Manner) -> None:

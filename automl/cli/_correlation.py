@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,9 +15,8 @@ from automl.api import go_on, load_study
 from automl.cli._conduct import Work, carried_out, exit_interrupted, saying_how_to_go_on, show_information
 from automl.cli._correlation_draft import CorrelationFlags, correlation_draft, prepared_draft, reported_settings
 from automl.cli._correlation_report import print_correlation
-from automl.cli._expect import Check, exit_unless_held, print_verdicts, verdicts_json
+from automl.cli._expect import Check, exit_unless_held, print_result
 from automl.cli._flags import Flags
-from automl.cli._output import print_json
 from automl.cli._program import command
 from automl.correlation.aggregates import check_aggregators, name_of
 from automl.correlation.definition import owner_of, settings_of
@@ -147,15 +147,12 @@ def report_and_write(study: Study, settings: Correlation, manner: Manner) -> tup
     """Print the report of a correlation, write its files, and return whether it is as expected."""
     report = correlation_report(study, settings)
     paths = write_correlation(report, manner.out or correlation_folder(study))
-    verdicts = () if manner.check is None else manner.check.verdicts(_figures(study, report))
-    if manner.as_json:
-        checked = {} if manner.check is None else verdicts_json(verdicts)
-        print_json({**correlation_json(report), "files": [str(path) for path in paths], **checked})
-        return verdicts
-    print_correlation(report, paths)
-    if manner.check is not None:
-        print_verdicts(verdicts)
-    return verdicts
+    verdicts = None if manner.check is None else manner.check.verdicts(_figures(study, report))
+
+    def as_json() -> Mapping[str, Any]:
+        return {**correlation_json(report), "files": [str(path) for path in paths]}
+
+    return print_result(verdicts, as_json if manner.as_json else None, lambda: print_correlation(report, paths))
 
 
 def report_again(name: str, chosen: CorrelationFlags, manner: Manner) -> None:

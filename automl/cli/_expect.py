@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import typer
 
-from automl.cli._output import console, plural, table
+from automl.cli._output import console, plural, print_json, table
 from automl.comparison.definition import ComparisonDefinition
 from automl.comparison.figures import counts_in, figure_names, figures_of
 from automl.comparison.report import ComparisonReport
@@ -100,6 +100,22 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         out.print(f"{failed} of {plural(len(verdicts), 'expectation')} {'fails' if failed == 1 else 'fail'}")
     else:
         out.print(f"all {len(verdicts)} expectations hold" if len(verdicts) > 1 else "the expectation holds")
+
+
+def print_result(
+    verdicts: tuple[Verdict, ...] | None, as_json: Callable[[], Mapping[str, Any]] | None, as_text: Callable[[], None]
+) -> tuple[Verdict, ...]:
+    """Print a report, as JSON if there is ``as_json``, and what is expected of it; return the verdicts.
+
+    Without a check (``None``) nothing is said of expectations.
+    """
+    if as_json is not None:
+        print_json({**as_json(), **({} if verdicts is None else verdicts_json(verdicts))})
+        return verdicts or ()
+    as_text()
+    if verdicts is not None:
+        print_verdicts(verdicts)
+    return verdicts or ()
 
 
 def exit_unless_held(verdicts: Sequence[Verdict]) -> None:

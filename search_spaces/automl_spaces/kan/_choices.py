@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field
 
@@ -49,21 +49,8 @@ Distinct = AfterValidator(distinct)
 class LayerOptions(BaseOptions):
     """What layers are made of; shorten a tuple to search less."""
 
-    families: Annotated[tuple[FamilyName, ...], Distinct] = (
-        "bspline",
-        "rbf",
-        "rswaf",
-        "chebyshev",
-        "legendre",
-        "jacobi",
-        "gram",
-        "bernstein",
-        "fourier",
-        "sine",
-        "wavelet",
-        "relu_kan",
-        "rational",
-        "piecewise_linear",
+    families: Annotated[tuple[FamilyName, ...], Distinct] = tuple(
+        name for name in get_args(FamilyName) if name != "polynomial"
     )
     """Families of functions. `polynomial` is there too, but badly conditioned, and so has to be asked for."""
 

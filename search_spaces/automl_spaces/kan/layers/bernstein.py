@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,11 +10,12 @@ import torch
 from torch import Tensor
 
 from automl_spaces.kan.layers._expansion import Kernel, expand
-from automl_spaces.kan.layers.basis import Basis, Before, Choice, Family
+from automl_spaces.kan.layers._polynomials import PolynomialFamily
+from automl_spaces.kan.layers.basis import Basis
 
 
 @dataclass(frozen=True)
-class Bernstein(Family):
+class Bernstein(PolynomialFamily):
     """``C(D, d) u^d (1 - u)^(D - d)`` with ``u = (x + 1) / 2`` and ``D = degree``, on [-1, 1].
 
     They are not negative and sum to 1. The reference initialisation is not known: unit variance, as everywhere here.
@@ -25,16 +25,6 @@ class Bernstein(Family):
     """
 
     name: ClassVar[str] = "bernstein"
-    choices: ClassVar[Mapping[str, tuple[Choice, ...]]] = {"degree": (2, 3, 4, 5, 6, 7, 8)}
-    is_bounded: ClassVar[bool] = True
-    has_constant: ClassVar[bool] = True
-    before: ClassVar[Before] = "tanh"
-
-    degree: int = 4
-
-    @property
-    def size(self) -> int:
-        return self.degree + 1
 
     def basis(self, inputs: int) -> Basis:
         return BernsteinBasis(inputs, self.degree)

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from automl_spaces.kan.layers._expansion import expand
+from automl_spaces.kan.layers._polynomials import PolynomialFamily
 from automl_spaces.kan.layers._three_term import Terms, ThreeTerm
-from automl_spaces.kan.layers.basis import Basis, Before, Choice, Family
+from automl_spaces.kan.layers.basis import Basis
 
 
 @dataclass(frozen=True)
-class Chebyshev(Family):
+class Chebyshev(PolynomialFamily):
     """``T_0`` to ``T_degree`` on [-1, 1].
 
     By recurrence, and not by arc cosines as the code of [1], whose slope is infinite at ±1.
@@ -27,16 +27,6 @@ class Chebyshev(Family):
     """
 
     name: ClassVar[str] = "chebyshev"
-    choices: ClassVar[Mapping[str, tuple[Choice, ...]]] = {"degree": (2, 3, 4, 5, 6, 7, 8)}
-    is_bounded: ClassVar[bool] = True
-    has_constant: ClassVar[bool] = True
-    before: ClassVar[Before] = "tanh"
-
-    degree: int = 4
-
-    @property
-    def size(self) -> int:
-        return self.degree + 1
 
     def basis(self, inputs: int) -> Basis:
         return ChebyshevBasis(inputs, self.degree)

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from automl_spaces.kan.layers.basis import Basis, Before, Choice, Family
+from automl_spaces.kan.layers._polynomials import PolynomialFamily
+from automl_spaces.kan.layers.basis import Basis
 
 
 @dataclass(frozen=True)
-class Gram(Family):
+class Gram(PolynomialFamily):
     """``p_{d+1} = x p_d - β_d p_{d-1}``, degree 0 to ``degree``, with ``β`` trained and shared by all edges.
 
     ``β`` starts at 0, where the polynomials are powers; in [1] it is drawn, so small that it makes no difference. The
@@ -27,16 +27,6 @@ class Gram(Family):
     """
 
     name: ClassVar[str] = "gram"
-    choices: ClassVar[Mapping[str, tuple[Choice, ...]]] = {"degree": (2, 3, 4, 5, 6, 7, 8)}
-    is_bounded: ClassVar[bool] = True
-    has_constant: ClassVar[bool] = True
-    before: ClassVar[Before] = "tanh"
-
-    degree: int = 4
-
-    @property
-    def size(self) -> int:
-        return self.degree + 1
 
     def basis(self, inputs: int) -> Basis:
         return GramBasis(inputs, self.degree)

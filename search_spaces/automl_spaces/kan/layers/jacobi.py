@@ -6,7 +6,6 @@ parameters are settings here, as in the public codes, and not trained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,12 +13,13 @@ from torch import Tensor
 
 from automl import ConfigurationError
 from automl_spaces.kan.layers._expansion import expand
+from automl_spaces.kan.layers._polynomials import PolynomialFamily
 from automl_spaces.kan.layers._three_term import jacobi
-from automl_spaces.kan.layers.basis import Basis, Before, Choice, Family
+from automl_spaces.kan.layers.basis import Basis
 
 
 @dataclass(frozen=True)
-class Jacobi(Family):
+class Jacobi(PolynomialFamily):
     """Jacobi polynomials of ``alpha`` and ``beta``, both above -1, degree 0 to ``degree``, on [-1, 1].
 
     Jacobi(0, 0) are the Legendre polynomials, Jacobi(-1/2, -1/2) multiples of Chebyshev's.
@@ -29,22 +29,13 @@ class Jacobi(Family):
     """
 
     name: ClassVar[str] = "jacobi"
-    choices: ClassVar[Mapping[str, tuple[Choice, ...]]] = {"degree": (2, 3, 4, 5, 6, 7, 8)}
-    is_bounded: ClassVar[bool] = True
-    has_constant: ClassVar[bool] = True
-    before: ClassVar[Before] = "tanh"
 
-    degree: int = 4
     alpha: float = 1.0
     beta: float = 1.0
 
     def __post_init__(self) -> None:
         if min(self.alpha, self.beta) <= -1:
             raise ConfigurationError(f"Jacobi needs `alpha` and `beta` above -1, but got {self.alpha} and {self.beta}")
-
-    @property
-    def size(self) -> int:
-        return self.degree + 1
 
     def basis(self, inputs: int) -> Basis:
         return JacobiBasis(inputs, self.degree, self.alpha, self.beta)

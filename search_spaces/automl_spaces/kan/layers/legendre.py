@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from automl_spaces.kan.layers._expansion import expand
+from automl_spaces.kan.layers._polynomials import PolynomialFamily
 from automl_spaces.kan.layers._three_term import jacobi
-from automl_spaces.kan.layers.basis import Basis, Before, Choice, Family
+from automl_spaces.kan.layers.basis import Basis
 
 
 @dataclass(frozen=True)
-class Legendre(Family):
+class Legendre(PolynomialFamily):
     """``P_0`` to ``P_degree`` on [-1, 1].
 
     The code of [1] scales each batch to its own extremes, which differ between training and test; here inputs are
@@ -28,16 +28,6 @@ class Legendre(Family):
     """
 
     name: ClassVar[str] = "legendre"
-    choices: ClassVar[Mapping[str, tuple[Choice, ...]]] = {"degree": (2, 3, 4, 5, 6, 7, 8)}
-    is_bounded: ClassVar[bool] = True
-    has_constant: ClassVar[bool] = True
-    before: ClassVar[Before] = "tanh"
-
-    degree: int = 4
-
-    @property
-    def size(self) -> int:
-        return self.degree + 1
 
     def basis(self, inputs: int) -> Basis:
         return LegendreBasis(inputs, self.degree)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from automl_spaces.kan.layers.basis import Basis, Before, Choice, Family
+from automl_spaces.kan.layers._polynomials import PolynomialFamily
+from automl_spaces.kan.layers.basis import Basis
 
 
 @dataclass(frozen=True)
-class Polynomial(Family):
+class Polynomial(PolynomialFamily):
     """``1, x, ..., x^degree`` on [-1, 1].
 
     >>> Polynomial(degree=3).size
@@ -21,16 +21,6 @@ class Polynomial(Family):
     """
 
     name: ClassVar[str] = "polynomial"
-    choices: ClassVar[Mapping[str, tuple[Choice, ...]]] = {"degree": (2, 3, 4, 5, 6, 7, 8)}
-    is_bounded: ClassVar[bool] = True
-    has_constant: ClassVar[bool] = True
-    before: ClassVar[Before] = "tanh"
-
-    degree: int = 4
-
-    @property
-    def size(self) -> int:
-        return self.degree + 1
 
     def basis(self, inputs: int) -> Basis:
         return PolynomialBasis(inputs, self.degree)
