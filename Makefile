@@ -10,6 +10,7 @@ STAMP := .venv/.stamp
 # What `make demo` searches, and how `make test` runs pytest: override either on the command line.
 DEMO_ARGS ?= --space nas_cell --strategy sep_crossover --task digits --trials 40 --set train.epochs=4
 PYTEST_ARGS ?= -n auto --maxprocesses 8 --dist loadfile
+WHEEL_TESTS ?= tests
 
 export MPLBACKEND ?= Agg
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -77,7 +78,7 @@ wheel: setup ## build the wheel into build/wheel
 # The wheel comes first on the path, the tests run from a folder outside the checkout, and the recipe itself makes sure
 # that all three packages are the wheel's before it trusts a green run.
 .PHONY: test-wheel
-test-wheel: wheel ## the fast tests against the built wheel, from another folder
+test-wheel: wheel ## the fast tests against the built wheel, from another folder (WHEEL_TESTS picks some)
 	@rm -rf build/wheel-site
 	@$(PYTHON) -m pip install --quiet --no-deps --target build/wheel-site build/wheel/*.whl
 	@site=$$(cd build/wheel-site && pwd -P); python=$$PWD/$(PYTHON); \
@@ -86,7 +87,7 @@ test-wheel: wheel ## the fast tests against the built wheel, from another folder
 	cp -R tests pyproject.toml "$$folder"; cd "$$folder"; \
 	export PYTHONPATH=$$site AUTOML_EXPECT_PREFIX=$$site; \
 	"$$python" -c "$$CHECK_PREFIX"; \
-	"$$python" -m pytest $(PYTEST_ARGS) -o pythonpath= tests
+	"$$python" -m pytest $(PYTEST_ARGS) -o pythonpath= $(WHEEL_TESTS)
 
 define CHECK_PREFIX
 import importlib, os
