@@ -53,13 +53,22 @@ if TYPE_CHECKING:
         StoreError,
         TaskError,
         TestSplitSealed,
+        UsageError,
     )
     from automl.evaluator import Candidate, Context, Direction, Evaluator, EvaluatorOptions, Metric
     from automl.executor import Executor, Slots
+    from automl.explanation import Explanation
+    from automl.exporter import Exportable, Exporter, Loading
+    from automl.given import GivenArchitectures, given_architectures
     from automl.graphs.canonical import canonical_key
     from automl.graphs.edit_distance import EditCosts, edit_distance
     from automl.graphs.edit_path import EditPath, random_topological_order, sample_jointly
     from automl.hooks import Register, hookimpl
+    from automl.models.ensemble import TrainedEnsemble
+    from automl.models.record import ModelError, ModelRecord
+    from automl.models.shaped import ShapedTask
+    from automl.models.trained import TrainedModel, models_folder, trained_models
+    from automl.models.trainer import Trainer
     from automl.objectives import Goal, Objective, dominates, pareto_front
     from automl.options import BaseOptions, Component
     from automl.plugins import isolated
@@ -91,6 +100,7 @@ if TYPE_CHECKING:
     from automl.storage.records import TrialRecord
     from automl.strategy import Problem, Proposal, Strategy
     from automl.study import Study
+    from automl.supernet import Selectable, Supernet, chosen_network, selectables
     from automl.tables import Column, NotInTable, Table, TableEvaluator, load_table, write_table
     from automl.task import Split, SplitName, Task, TaskKind, TensorSplit, digest_of
     from automl.tracker import Progress, Tracker
@@ -138,13 +148,22 @@ _HOMES = {
         "StoreError",
         "TaskError",
         "TestSplitSealed",
+        "UsageError",
     ),
     "evaluator": ("Candidate", "Context", "Direction", "Evaluator", "EvaluatorOptions", "Metric"),
     "executor": ("Executor", "Slots"),
+    "exporter": ("Exportable", "Exporter", "Loading"),
+    "given": ("GivenArchitectures", "given_architectures"),
+    "explanation": ("Explanation",),
     "graphs.canonical": ("canonical_key",),
     "graphs.edit_distance": ("EditCosts", "edit_distance"),
     "graphs.edit_path": ("EditPath", "random_topological_order", "sample_jointly"),
     "hooks": ("Register", "hookimpl"),
+    "models.ensemble": ("TrainedEnsemble",),
+    "models.record": ("ModelError", "ModelRecord"),
+    "models.shaped": ("ShapedTask",),
+    "models.trained": ("TrainedModel", "models_folder", "trained_models"),
+    "models.trainer": ("Trainer",),
     "objectives": ("Goal", "Objective", "dominates", "pareto_front"),
     "options": ("BaseOptions", "Component"),
     "plugins": ("isolated",),
@@ -176,6 +195,7 @@ _HOMES = {
     "storage.records": ("TrialRecord",),
     "strategy": ("Problem", "Proposal", "Strategy"),
     "study": ("Study",),
+    "supernet": ("Selectable", "Supernet", "chosen_network", "selectables"),
     "tables": ("Column", "NotInTable", "Table", "TableEvaluator", "load_table", "write_table"),
     "task": ("Split", "SplitName", "Task", "TaskKind", "TensorSplit", "digest_of"),
     "tracker": ("Progress", "Tracker"),
@@ -223,7 +243,11 @@ __all__ = [
     "Evaluator",
     "EvaluatorOptions",
     "Executor",
+    "Explanation",
+    "Exportable",
+    "Exporter",
     "Findings",
+    "GivenArchitectures",
     "Goal",
     "GraphSpace",
     "Index",
@@ -231,8 +255,11 @@ __all__ = [
     "Integer",
     "InvalidArchitecture",
     "Job",
+    "Loading",
     "Measured",
     "Metric",
+    "ModelError",
+    "ModelRecord",
     "Need",
     "NotInTable",
     "Objective",
@@ -257,6 +284,8 @@ __all__ = [
     "ReportProgress",
     "Score",
     "SearchSpace",
+    "Selectable",
+    "ShapedTask",
     "Slots",
     "Split",
     "SplitName",
@@ -265,6 +294,7 @@ __all__ = [
     "Study",
     "StudyDefinition",
     "Subset",
+    "Supernet",
     "Table",
     "TableEvaluator",
     "Task",
@@ -273,15 +303,20 @@ __all__ = [
     "TensorSplit",
     "TestSplitSealed",
     "Tracker",
+    "TrainedEnsemble",
+    "TrainedModel",
+    "Trainer",
     "Trial",
     "TrialRecord",
     "TrialState",
     "Unmeasurable",
+    "UsageError",
     "Value",
     "WatchedActivations",
     "__version__",
     "canonical_key",
     "check_real",
+    "chosen_network",
     "compare",
     "correlate",
     "correlation_figures",
@@ -296,6 +331,7 @@ __all__ = [
     "draw_crossover",
     "edit_distance",
     "find_data",
+    "given_architectures",
     "hookimpl",
     "is_innermost",
     "is_weighted_layer",
@@ -307,6 +343,7 @@ __all__ = [
     "make_component",
     "measure",
     "merged",
+    "models_folder",
     "pareto_front",
     "plain_autograd",
     "private_copy",
@@ -315,8 +352,10 @@ __all__ = [
     "resume",
     "sample_jointly",
     "search",
+    "selectables",
     "set_mode",
     "trainable",
+    "trained_models",
     "weighted_layers",
     "write_files",
     "write_table",

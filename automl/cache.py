@@ -69,9 +69,12 @@ class CacheKeys:
 
 
 def _effective(options: BaseOptions) -> dict[str, Any]:
-    """Return the options as plain data; without `EvaluatorOptions.keep` the others of its family change nothing."""
-    is_idle = isinstance(options, EvaluatorOptions) and options.keep is None
-    return options.model_dump(mode="json", exclude={"keep", "keep_by", "keep_of"} if is_idle else None)
+    """Return the options as plain data, without those of `EvaluatorOptions` that change nothing."""
+    idle: set[str] = set()
+    if isinstance(options, EvaluatorOptions):
+        idle |= {"keep", "keep_by", "keep_of"} if options.keep is None else set()
+        idle |= {"distinct"} if options.distinct is None else set()
+    return options.model_dump(mode="json", exclude=idle)
 
 
 def _source_digest(component: type[Any]) -> str:

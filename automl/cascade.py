@@ -5,6 +5,7 @@ This is what runs inside a worker. It turns whatever happens to a candidate into
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
@@ -18,12 +19,14 @@ from automl.architecture import Architecture
 from automl.conditions import Condition
 from automl.errors import ConfigurationError, Pruned, unknown_name
 from automl.evaluator import Candidate, Context, Evaluator, Identity, Metric
-from automl.generation import Keep, Threshold, Thresholds
+from automl.generation import Keep, Thresholds
 from automl.objectives import Goal
+from automl.originals import Taken, repeated
 from automl.plugins import registry
 from automl.space import SearchSpace
 from automl.task import Task
 from automl.trial import TrialState
+from automl.variants import context_in, metrics_in, named_in, over_variants
 
 FailureKind: TypeAlias = Literal[
     "raised", "not_finite", "timeout", "memory", "crashed", "exited", "gave_up", "rejected", "pruned"
@@ -47,7 +50,8 @@ class TrialTimeout(Exception):
 class Job:
     """One evaluation to be run: sent to workers, so it holds plain data only.
 
-    ``thresholds`` is what the candidate has to reach in stages that keep the best share of a generation.
+    ``thresholds`` is what the candidate has to reach in stages that keep the best share of a generation, and ``taken``
+    the values that it may not have in stages whose candidates are to be distinct.
     """
 
     number: int
@@ -56,6 +60,7 @@ class Job:
     fidelity: float | None = None
     checkpoint: str | None = None
     thresholds: Thresholds = field(default_factory=dict)
+    taken: Mapping[str, Taken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +85,35 @@ class Outcome:
 class Stage:
     """One evaluator under the name it has in the study, with its parsed rejection rules.
 
-    ``keep`` is the rule that keeps the best share of a generation, if there is one.
+    ``keep`` is the rule that keeps the best share of a generation, if there is one, ``distinct`` the metric whose values
+    may not repeat, and ``variants`` are those of the space that it runs in; without any it runs once.
     """
 
     name: str
     evaluator: Evaluator
     reject: tuple[Condition, ...]
     keep: Keep | None = None
+    distinct: str | None = None
+    variants: tuple[str, ...] = ()
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        """Return what the stage reports on ``task``: the evaluator's metrics, then each in every variant."""
+        return metrics_in(self.evaluator.metrics(task), self.variants)
 
 
 class Cascade:
     """Evaluates candidates of one space on one task, stage by stage.
 
-    A candidate is **rejected** as soon as a stage's rejection rule holds, a constraint on a metric known by then is
-    violated, or its value is not among the best that a stage keeps; later and dearer stages then do not run.
+    A candidate is **rejected** as soon as a stage's rejection rule holds, it repeats an earlier trial where candidates
+    are to be distinct, a constraint on a metric known by then is violated, or its value is not among the best that a
+    stage keeps; later and dearer stages then do not run.
 
     A metric that could not be measured, so that an evaluator left it out, fails a candidate where it is an objective. A
     constraint on it cannot be met, so that the candidate is rejected, and neither can a share of the best to be kept. A
     rejection rule on it does not hold.
+
+    A stage with variants runs once in each of them, and rules are checked after each: variants that come after a
+    rejection do not run.
     """
 
     def __init__(
@@ -126,11 +142,15 @@ class Cascade:
 
     def declared(self) -> dict[str, Metric]:
         """Return the metrics that the stages declare, by name, in order."""
-        return {metric.name: metric for stage in self.stages for metric in stage.evaluator.metrics(self.task)}
+        return {metric.name: metric for stage in self.stages for metric in stage.metrics(self.task)}
 
     def keeps(self) -> dict[str, Keep]:
         """Return the rules that keep the best share of a generation, by the name of their stage."""
         return {stage.name: stage.keep for stage in self.stages if stage.keep is not None}
+
+    def distincts(self) -> dict[str, str]:
+        """Return the metrics whose values may not repeat, by the name of their stage."""
+        return {stage.name: stage.distinct for stage in self.stages if stage.distinct is not None}
 
     def check_goal(self) -> None:
         """Raise `ConfigurationError` when an objective, constraint or rule names a metric that no stage reports."""
@@ -143,13 +163,15 @@ class Cascade:
                 raise ConfigurationError(message + registry().elsewhere(metric))
         known: set[str] = set()
         for stage in self.stages:
-            known |= {metric.name for metric in stage.evaluator.metrics(self.task)}
+            known |= {metric.name for metric in stage.metrics(self.task)}
             for rule in stage.reject:
                 if rule.metric not in known:
                     what = f"metric in `{stage.name}.reject`"
                     raise ConfigurationError(unknown_name(what, rule.metric, known))
             if stage.keep is not None and stage.keep.metric not in known:
                 raise ConfigurationError(unknown_name(f"metric in `{stage.name}.keep_by`", stage.keep.metric, known))
+            if stage.distinct is not None and stage.distinct not in known:
+                raise ConfigurationError(unknown_name(f"metric in `{stage.name}.distinct`", stage.distinct, known))
 
     def run(self, job: Job, device: str, on_report: OnReport, should_stop: Callable[[], bool]) -> Outcome:
         """Evaluate one candidate; raises `Interrupted`, and `ConfigurationError` for what is no candidate's fault."""
@@ -170,7 +192,7 @@ class Cascade:
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - a candidate may raise anything; the trial records it
-            return replace(_failure(job.number, error), metrics=found.reached)
+            return replace(_failure(job.number, error, found.variant), metrics=found.reached)
 
     def _run(self, job: Job, device: str, on_report: OnReport, check: Callable[[], None], found: _Found) -> Outcome:
         candidate = Candidate(self.space, Architecture.from_json(job.architecture))
@@ -190,22 +212,49 @@ class Cascade:
             check=check,
             remark=found.remark,
         )
-        metrics = found.metrics
         for stage in self.stages:
-            check()
-            reported = stage.evaluator.evaluate(candidate, replace(context, metrics=dict(metrics)))
-            metrics.update(_numbers(stage.name, reported))
-            found.reached.update(metrics)
-            reason = self._rejection(stage, found, job.thresholds.get(stage.name))
+            reason = self._in_variants(stage, candidate, context, found)
+            if reason is None and not stage.variants:
+                check()
+                reported = stage.evaluator.evaluate(candidate, replace(context, metrics=dict(found.metrics)))
+                found.learn(_numbers(stage.name, reported))
+            reason = reason or self._rejection(stage, found, job)
             if reason:
-                return Outcome(job.number, TrialState.REJECTED, metrics, reason, "rejected")
+                return Outcome(job.number, TrialState.REJECTED, found.metrics, reason, "rejected")
         return self._completed(job.number, found)
 
-    def _rejection(self, stage: Stage, found: _Found, threshold: Threshold | None) -> str | None:
+    def _in_variants(self, stage: Stage, candidate: Candidate, context: Context, found: _Found) -> str | None:
+        """Run a stage in each of its variants; return why the candidate is rejected, as soon as it is."""
+        parts: dict[str, dict[str, float]] = {}
+        for found.variant in stage.variants:
+            context.check()
+            own = context_in(replace(context, metrics=dict(found.metrics)), found.variant)
+            reported = stage.evaluator.evaluate(candidate.in_variant(found.variant), own)
+            parts[found.variant] = _numbers(stage.name, reported)
+            found.learn(named_in(parts[found.variant], found.variant))
+            if reason := self._broken_rule(stage, found):
+                return reason
+        found.variant = None
+        if parts:
+            _forget_empty(context.checkpoint)
+            declared = stage.evaluator.metrics(self.task)
+            found.learn(over_variants(declared, parts, found.remarks, found.remark))
+        return None
+
+    def _broken_rule(self, stage: Stage, found: _Found) -> str | None:
         metrics = found.metrics
         for rule in stage.reject:
             if rule.holds(metrics):
-                return f"{stage.name}: {rule} ({rule.metric} = {metrics[rule.metric]:.10g})"
+                why = found.remarks.get(rule.metric, f"{rule.metric} = {metrics[rule.metric]:.10g}")
+                return f"{stage.name}: {rule} ({why})"
+        return None
+
+    def _rejection(self, stage: Stage, found: _Found, job: Job) -> str | None:
+        metrics = found.metrics
+        if reason := self._broken_rule(stage, found):
+            return reason
+        if stage.distinct is not None and (same := repeated(stage.distinct, metrics, job.taken.get(stage.name, {}))):
+            return f"{stage.name}: {same}"
         is_last = stage is self.stages[-1]
         for constraint in self.goal.constraints:
             if constraint.metric not in metrics and (is_last or self._is_final(constraint.metric, stage, found)):
@@ -217,13 +266,13 @@ class Cascade:
         if stage.keep is None:
             return None
         name = stage.keep.metric
-        objection = stage.keep.objection(metrics.get(name), found.why_not(name), threshold)
+        objection = stage.keep.objection(metrics.get(name), found.why_not(name), job.thresholds.get(stage.name))
         return f"{stage.name}: {objection}" if objection else None
 
     def _is_final(self, metric: str, stage: Stage, found: _Found) -> bool:
         """Say whether ``metric`` was remarked upon as missing, and no stage after ``stage`` declares it."""
         later = self.stages[self.stages.index(stage) + 1 :]
-        declared = {one.name for after in later for one in after.evaluator.metrics(self.task)}
+        declared = {one.name for after in later for one in after.metrics(self.task)}
         return metric in found.remarks and metric not in declared
 
     def _completed(self, number: int, found: _Found) -> Outcome:
@@ -237,19 +286,28 @@ class Cascade:
         return Outcome(number, TrialState.COMPLETED, metrics)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Found:
     """What is known of a candidate whose evaluation is under way.
 
-    ``metrics`` are those of finished stages; ``reached`` has also what a running stage last reported.
+    ``metrics`` are those of finished stages and variants; ``reached`` has also what a running stage last reported.
+    ``variant`` is the one that is running, if any.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
     reached: dict[str, float] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
+    variant: str | None = None
+
+    def learn(self, metrics: Mapping[str, float]) -> None:
+        """Take in what was measured, and put it last."""
+        for name, value in metrics.items():
+            self.metrics.pop(name, None)
+            self.metrics[name] = value
+        self.reached.update(self.metrics)
 
     def remark(self, metric: str, text: str) -> None:
-        """Keep why ``metric`` was not measured, as one line."""
+        """Keep why ``metric`` was not measured, or is what it is, as one line."""
         self.remarks[str(metric)] = _one_line(text)
 
     def why_not(self, metric: str) -> str:
@@ -278,8 +336,15 @@ def _numbers(stage: str, found: Mapping[str, Any]) -> dict[str, float]:
     return numbers
 
 
-def _failure(number: int, error: Exception) -> Outcome:
-    short = _one_line(error) or "no message"
+def _forget_empty(checkpoint: Path | None) -> None:
+    """Remove the folder of a candidate whose variants have left nothing in theirs."""
+    if checkpoint is not None:
+        with contextlib.suppress(OSError):
+            checkpoint.rmdir()
+
+
+def _failure(number: int, error: Exception, variant: str | None) -> Outcome:
+    short = (_one_line(error) or "no message") + (f" (in the variant {variant})" if variant else "")
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _MEMORY_SIGNS):
         return Outcome.failed(number, "memory", f"out of memory: {short}", trace)

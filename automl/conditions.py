@@ -1,7 +1,7 @@
 """Conditions on metrics: ``params <= 5e5``. Constraints and rejection rules are written in them.
 
-The grammar is ``METRIC OPERATOR NUMBER`` with ``<``, ``<=``, ``>``, ``>=``, ``==`` or ``!=``. Nothing is evaluated as
-code.
+The grammar is ``METRIC OPERATOR NUMBER`` with ``<``, ``<=``, ``>``, ``>=``, ``==`` or ``!=``. In a rejection rule the
+metric may be ``NAME.*``: the rule then holds where it does in any variant (`automl.variants`). Nothing is evaluated as code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_FORM = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
+_FORM = re.compile(r"\s*([A-Za-z_][\w.]*(?:\.\*)?)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from automl.cache import CacheKeys
 from automl.cascade import Cascade, Interrupted, Job, Outcome
 from automl.errors import InvalidArchitecture, StrategyError
 from automl.executor import Executor
-from automl.generation import Generations
+from automl.generation import Generations, Threshold
 from automl.ledger import Ledger
 from automl.novelty import next_proposal
+from automl.originals import Originals, Taken, refuses
 from automl.plugins import isolated
 from automl.seeds import derive_rng
-from automl.storage.records import TrialRecord
+from automl.storage.records import Answer, TrialRecord
 from automl.strategy import Proposal, Strategy
 from automl.study import Study, StudyState
 from automl.tracker import Tracker
@@ -108,6 +109,7 @@ class Engine:
         self._artifacts = artifacts
         self._is_ordered = self._definition.execution.deterministic
         self._generations = Generations(cascade.keeps())
+        self._originals = Originals(cascade.distincts())
         self._key = lru_cache(_KEYS)(cascade.space.key)  # most proposals of a small space are repeats
         self._queue: deque[Job] = deque()
         self._running: set[int] = set()
@@ -176,14 +178,24 @@ class Engine:
         proposal = self._ask(number)
         if proposal is None:
             return False
-        # What the study kept before decides on a candidate, so that no other study can answer for it.
-        only_own = bool(self._cascade.keeps())
-        record = self._ledger.answer(self._new_record(number, proposal), only_own=only_own)
+        new = self._new_record(number, proposal)
+        record = self._ledger.answer(new, accepts=lambda answer: self._accepts(new, answer))
         trial = self._ledger.add(record)
         self._watchers.each(lambda tracker: tracker.trial_started(trial))
         if record.state == TrialState.RUNNING and record.duplicate_of is None:
             self._submit(record)
         return True
+
+    def _accepts(self, record: TrialRecord, answer: Answer) -> bool:
+        """Say whether another study's result may answer for ``record``, whose own study has a say in it too."""
+        rules = self._cascade.distincts()
+        if self._cascade.keeps():
+            return False  # what the study kept before decides
+        if not rules:
+            return True
+        # That study may have rejected it as a duplicate; where it did not, this one's trials decide.
+        is_whole = answer.state == TrialState.COMPLETED
+        return is_whole and not refuses(rules, answer.metrics, self._taken(record))
 
     def _may_ask(self) -> bool:
         if self._end or self._stopper.is_requested() or not self._ledger.has_budget():
@@ -245,15 +257,31 @@ class Engine:
             is_cached=False,
             started=time.time(),
             finished=None,
-            thresholds=self._generations.thresholds(proposal.fidelity),
+            thresholds=self._thresholds(proposal.fidelity),
         )
+
+    def _thresholds(self, fidelity: float | None) -> dict[str, Threshold]:
+        found = self._generations.thresholds(fidelity)
+        for stage in self._cascade.distincts():
+            found.setdefault(stage, {})["told"] = self._originals.told
+        return found
+
+    def _taken(self, record: TrialRecord) -> dict[str, Taken]:
+        told = {stage: found["told"] for stage, found in record.thresholds.items() if "told" in found}
+        return self._originals.taken(record.canonical_key, record.fidelity, told)
 
     def _submit(self, record: TrialRecord) -> None:
         checkpoint = None
         if self._artifacts is not None:
             checkpoint = str(self._artifacts / self._uid / f"{record.canonical_key}-{record.seed}")
         job = Job(
-            record.number, record.architecture, record.seed, record.fidelity, checkpoint, thresholds=record.thresholds
+            record.number,
+            record.architecture,
+            record.seed,
+            record.fidelity,
+            checkpoint,
+            thresholds=record.thresholds,
+            taken=self._taken(record),
         )
         self._queue.append(job)
 
@@ -268,6 +296,7 @@ class Engine:
 
     def _learn(self, trial: Trial) -> None:
         self._generations.learn(trial)
+        self._originals.learn(trial)
         with self._ledger.timing_strategy():
             failure = isolated(lambda: self._strategy.tell(trial))
         if isinstance(failure, Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,11 +41,21 @@ class Metric:
 
 
 class Candidate:
-    """An architecture on its way through the cascade; its blueprint and key are made once, when needed."""
+    """An architecture on its way through the cascade; its blueprint and key are made once, when needed.
 
-    def __init__(self, space: SearchSpace[Any], architecture: Architecture) -> None:
+    ``variant`` is the one of its space's variants that its networks are built in; ``None`` is `SearchSpace.build`.
+    """
+
+    def __init__(self, space: SearchSpace[Any], architecture: Architecture, variant: str | None = None) -> None:
         self.space = space
         self.architecture = architecture
+        self.variant = variant
+
+    def in_variant(self, name: str) -> Candidate:
+        """Return the same candidate, its networks built in the variant ``name``; what is known of it is shared."""
+        other = copy(self)
+        other.variant = name
+        return other
 
     @cached_property
     def blueprint(self) -> Any:
@@ -62,7 +73,16 @@ class Candidate:
 
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(torch.Generator().manual_seed(seed).get_state())
+            return self.make(task)
+
+    def make(self, task: Task) -> nn.Module:
+        """Return a network as `SearchSpace.build` does: of torch's current random state, on its current device.
+
+        For evaluators that want neither the seed nor the processor of `build`. Both know the variant; the space does not.
+        """
+        if self.variant is None:
             return self.space.build(self.blueprint, task)
+        return self.space.build_variant(self.blueprint, task, self.variant)
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,8 @@ class Context:
         report: report intermediate metrics for a step (an epoch); may raise `Pruned`.
         check: call it often in long loops: it raises when the study is being interrupted or the deadline has passed.
         remark: say why a metric that `Evaluator.metrics` declares is left out: ``remark(metric, "status: one-line
-            reason")``, as in ``unsupported: the network has no ReLU``. It is stored with the trial.
+            reason")``, as in ``unsupported: the network has no ReLU``; or why one that is reported has the value that
+            it has. It is stored with the trial, and is the reason where a rejection rule on the metric holds.
     """
 
     task: Task
@@ -107,6 +128,28 @@ class EvaluatorOptions(BaseOptions):
     """Metric that `keep` ranks by; by default the first that this evaluator reports."""
     keep_of: Annotated[int, Field(ge=1)] = 20
     """Size of a generation: how many trials before it, at most, a candidate is compared with."""
+    distinct: str | None = None
+    """Metric: reject a candidate, before any later evaluator runs, whose value an earlier trial of another architecture
+    has. Empty for none."""
+
+    @field_validator("distinct")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        """Accept an empty text for nothing, since TOML has no word for it."""
+        return value or None
+
+    variants: tuple[str, ...] = ()
+    """Evaluate a candidate in each of these variants of its space, or in `all`: metric `m` of the variant `v` is `m.v`, and
+    `m` is the mean. A rule on `m.*` holds in any variant; what it rejects does not reach the next."""
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _named_once(cls, value: object) -> object:
+        """Accept ``resnet,mobilenet``, as people write it on the command line; a name that comes twice counts once."""
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            return value
+        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
     @field_validator("reject", mode="before")
     @classmethod

@@ -24,11 +24,16 @@ from typing import Literal, TypedDict
 from automl.trial import Trial
 
 
-class Threshold(TypedDict):
-    """What a candidate has to reach: ``bound`` or better, which is the last value kept of ``among`` before it."""
+class Threshold(TypedDict, total=False):
+    """What a candidate has to reach in a stage.
+
+    ``bound`` or better, which is the last value kept of ``among`` before it; and where values are to be distinct, one
+    that none of the first ``told`` told trials has (see `automl.originals`).
+    """
 
     bound: float
     among: int
+    told: int
 
 
 Thresholds = Mapping[str, Threshold]
@@ -67,7 +72,7 @@ class Keep:
         if value is None or not math.isfinite(value):
             found = "was not measured" if value is None else f"= {value} is not a finite number"
             return f"{self.metric} {found}{why_not}, and only the best {100 * self.share:.4g} % go on"
-        if threshold is None:
+        if threshold is None or "bound" not in threshold:
             return None
         bound, among = threshold["bound"], threshold["among"]
         if value == bound or (value > bound) == (self.direction == "max"):

@@ -76,3 +76,7 @@ class Hooks:
     @hookspec
     def register_catalogues(self, register: Register) -> None:
         """Register catalogues (`automl.Catalogue`): named things to list and describe, that options choose from."""
+
+    @hookspec
+    def register_exporters(self, register: Register) -> None:
+        """Register exporters (`automl.Exporter`), which write trained networks in formats that work elsewhere."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from automl.cascade import Outcome
 from automl.objectives import Goal
-from automl.storage.records import StudyRecord, TrialRecord
+from automl.storage.records import Answer, StudyRecord, TrialRecord
 from automl.storage.store import Lease, Store
 from automl.study import best_of
 from automl.tracker import Progress
@@ -123,13 +123,13 @@ class Ledger:
         """Commit another attempt at an unfinished trial."""
         return self._change(record.number, attempts=record.attempts + 1, started=time.time())
 
-    def answer(self, record: TrialRecord, *, only_own: bool = False) -> TrialRecord:
+    def answer(self, record: TrialRecord, *, accepts: Callable[[Answer], bool] = lambda answer: True) -> TrialRecord:
         """Return ``record`` with the result of an earlier equal evaluation, where the store has one.
 
-        The result of another study answers only if it has every objective of this one, and never with ``only_own``.
+        The result of another study answers only if it has every objective of this one, and ``accepts`` says so.
         """
         source = self._store.answer(self._study.id, record.cache_key)
-        if source is None or (only_own and not source.is_own):
+        if source is None or not (source.is_own or accepts(source)):
             return record
         is_completed = source.state == TrialState.COMPLETED
         if not source.is_own and is_completed and float("inf") in self._goal.losses(source.metrics):

@@ -35,6 +35,7 @@ Kind: TypeAlias = Literal[
     "data",
     "analysis",
     "catalogue",
+    "exporter",
 ]
 R = TypeVar("R")
 
@@ -52,6 +53,7 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "data": ("register_data", "automl.data:DataSource"),
     "analysis": ("register_analyses", "automl.analysis:Analysis"),
     "catalogue": ("register_catalogues", "automl.catalogue:Catalogue"),
+    "exporter": ("register_exporters", "automl.exporter:Exporter"),
 }
 _KIND_NAMES = {"space": "search space", "data": "data source"}
 _DIRECT = "direct"

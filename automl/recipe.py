@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from automl.cascade import Cascade, Stage
@@ -13,10 +13,13 @@ from automl.definition import ComponentSpec, StudyDefinition
 from automl.errors import ConfigurationError, PluginError
 from automl.evaluator import Evaluator
 from automl.generation import Keep
-from automl.options import parse_options
+from automl.options import parse_options, parse_shared_options
 from automl.plugins import Kind, Registry, load_target, registry
+from automl.space import SearchSpace
 from automl.strategy import Problem, Strategy
 from automl.task import Task
+from automl.variants import chosen_variants, rules_in
+from automl.warm_start import warm_started
 
 AUTO_TASK = "auto"
 
@@ -69,25 +72,23 @@ class Recipe:
         definition = self.definition
         space, space_options = self.component("space", definition.space)
         task, task_options = self.component("task", definition.task)
-        sealed = task(task_options).seal()
+        made, sealed = space(space_options), task(task_options).seal()
         stages: list[Stage] = []
         for spec in definition.evaluators:
             component, options = self.component("evaluator", spec)
-            rules = tuple(Condition.parse(text) for text in getattr(options, "reject", ()))
-            evaluator = component(options)
-            earlier = [stage.evaluator for stage in stages]
-            stages.append(Stage(spec.name, evaluator, rules, _keep(spec.name, evaluator, earlier, sealed)))
-        first = stages[-1].evaluator.metrics(sealed)
+            stage = _stage(spec.name, component(options), made)
+            stages.append(replace(stage, keep=_keep(stage, stages, sealed)))
+        first = stages[-1].metrics(sealed)
         if not first and not definition.objectives:
             raise ConfigurationError(f"evaluator {stages[-1].name!r} declares no metric; name one with --objective")
         goal = definition.goal(f"{first[0].name}:{first[0].direction}" if first else "")
         timeout = definition.execution.timeout
-        cascade = Cascade(space(space_options), sealed, tuple(stages), goal, timeout)
+        cascade = Cascade(made, sealed, tuple(stages), goal, timeout)
         cascade.check_goal()
         return cascade
 
     def strategy(self, cascade: Cascade) -> Strategy:
-        """Build the strategy; raises `ConfigurationError` when it cannot do several objectives."""
+        """Build the strategy; raises `ConfigurationError` when the study is not for it."""
         definition = self.definition
         component, options = self.component("strategy", definition.strategy)
         goal = cascade.goal
@@ -98,8 +99,9 @@ class Recipe:
                 f"{', '.join(_strategies_for_several())}"
             )
         problem = Problem(cascade.space, goal, definition.budget.trials, definition.seed, cascade.identity)
-        strategy: Strategy = component(problem, options)
-        return strategy
+        spec = definition.strategy
+        start = getattr(parse_shared_options(component, spec.name, spec.options), "start", ())
+        return warm_started(component(problem, options), start, f"{spec.name}.start")
 
 
 def with_task(definition: StudyDefinition, known: Registry | None = None) -> StudyDefinition:
@@ -112,17 +114,26 @@ def with_task(definition: StudyDefinition, known: Registry | None = None) -> Stu
     return definition.model_copy(update={"task": task})
 
 
-def _keep(name: str, evaluator: Evaluator, earlier: Sequence[Evaluator], task: Task) -> Keep | None:
-    """Return the rule that keeps the best of a generation, where the options of ``evaluator`` ask for one."""
+def _stage(name: str, evaluator: Evaluator, space: SearchSpace[Any]) -> Stage:
+    """Return the stage of an evaluator, with what its options ask for beside `keep`; `ConfigurationError` if wrong."""
     options = evaluator.options
+    variants = chosen_variants(getattr(options, "variants", ()), space, f"{name}.variants")
+    rules = [Condition.parse(text) for text in getattr(options, "reject", ())]
+    distinct = getattr(options, "distinct", None)
+    return Stage(name, evaluator, rules_in(rules, variants), None, distinct, variants)
+
+
+def _keep(stage: Stage, earlier: Sequence[Stage], task: Task) -> Keep | None:
+    """Return the rule that keeps the best of a generation, where the options of the stage's evaluator ask for one."""
+    name, options = stage.name, stage.evaluator.options
     share: float | None = getattr(options, "keep", None)
     if share is None:
         return None
-    own = evaluator.metrics(task)
+    own = stage.metrics(task)
     if not own and options.keep_by is None:
         raise ConfigurationError(f"evaluator {name!r} declares no metric to keep the best by; name one: {name}.keep_by")
     metric = own[0].name if options.keep_by is None else options.keep_by
-    directions = {each.name: each.direction for one in (*earlier, evaluator) for each in one.metrics(task)}
+    directions = {each.name: each.direction for one in (*earlier, stage) for each in one.metrics(task)}
     return Keep(
         metric, directions.get(metric, "max"), share, options.keep_of
     )  # an unknown one is refused with the goal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from numpy.random import default_rng
 
@@ -19,7 +19,7 @@ from automl.decisions import (
     ReplayChooser,
     Value,
 )
-from automl.errors import InvalidArchitecture
+from automl.errors import ConfigurationError, InvalidArchitecture, unknown_name
 from automl.options import Component
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from torch import nn
 
+    from automl.explanation import Explanation
+    from automl.supernet import Supernet
     from automl.task import Task
 
 B = TypeVar("B")
@@ -49,6 +51,9 @@ class SearchSpace(Component, ABC, Generic[B]):
     """
 
     kind: ClassVar[str] = "space"
+    published_mutation: ClassVar[Literal["one", "perturb"]] = "one"
+    """Which change was published with the space: `mutate` (``one``), as almost always, or `perturb`. Strategies that
+    leave the choice to the space take this one."""
 
     @abstractmethod
     def decide(self, choose: Chooser) -> B:
@@ -65,9 +70,66 @@ class SearchSpace(Component, ABC, Generic[B]):
         The module takes ``(batch, *task.input_shape)`` and returns ``(batch, task.output_size)``.
         """
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The settings in which an architecture of this space can be judged, as a layer in each of several networks.
+
+        Names of letters, digits and underscores, for `build_variant`; none, as by default, where `build` is all there is.
+        """
+        return ()
+
+    def build_variant(self, blueprint: B, task: Task, variant: str) -> nn.Module:
+        """Return the network as `build` does, in the setting that one of `variants` names.
+
+        Raises:
+            ConfigurationError: there is no such variant.
+        """
+        raise ConfigurationError(unknown_name(f"variant of {type(self).__name__}", variant, self.variants))
+
     def title(self, blueprint: B) -> str:
         """Return one short line that tells a person what this architecture is."""
         return str(blueprint)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of well-known architectures of this space as its options are, in the order to list them."""
+        return ()
+
+    def named(self, name: str) -> Architecture:
+        """Return the architecture of a name in `names`; a space that has names overrides both.
+
+        Raises:
+            ConfigurationError: there is none of that name; says the nearest.
+            InvalidArchitecture: there is, but the options leave no room for it.
+        """
+        if not self.names:
+            raise ConfigurationError(f"there is no architecture {name!r}: this space has none with a name")
+        raise ConfigurationError(unknown_name("architecture", name, self.names))
+
+    def explain(self, blueprint: B, network: nn.Module, task: Task) -> Explanation | None:
+        """Return what a trained network says, for people; by default ``None``, for nothing.
+
+        Args:
+            blueprint: its architecture.
+            network: what `build` made of it, trained, on the CPU and in evaluation mode; it is left as it is.
+            task: what it was trained on; ``train`` is the only split to be read.
+        """
+        return None
+
+    @property
+    def has_supernet(self) -> bool:
+        """Whether this space, as its options are, offers `supernet`; by default where a subclass overrides that."""
+        return type(self).supernet is not SearchSpace.supernet
+
+    def supernet(self, task: Task) -> Supernet:
+        """Return a network with the weights of all architectures, freshly initialised as by `build`; an optional offer.
+
+        Ask `has_supernet` first.
+
+        Raises:
+            ConfigurationError: this space offers none.
+        """
+        raise ConfigurationError(f"the space {type(self).__name__} offers no supernet; train its networks one by one")
 
     def mutation_rates(self, decisions: list[Decision]) -> list[float]:
         """Return the chance of each decision to change in `perturb`: by default one change on average per role."""
@@ -76,6 +138,23 @@ class SearchSpace(Component, ABC, Generic[B]):
 
     def check(self, task: Task) -> None:
         """Raise `ConfigurationError` when no network of this space fits ``task``; asked before a study is written."""
+
+    def defect(self, blueprint: B) -> str | None:
+        """Return why no network of this architecture can learn, in words, found without data or training.
+
+        As in ``its output does not depend on the input``; by default ``None``, for nothing known. The evaluator
+        ``screening`` asks. A pure function of the blueprint, and a cheap one.
+        """
+        return None
+
+    def function_key(self, blueprint: B) -> str | None:
+        """Return a hash of what the architecture computes, as hexadecimal digits; by default ``None``, for unknown.
+
+        Equal keys mean equal functions, found by other means than the graph: by outputs on fixed inputs, as a rule.
+        Where `key` differs, the second of two is a functional duplicate. A pure function of the blueprint, the same in
+        every process, and a cheap one.
+        """
+        return None
 
     # What follows is derived from the walk.
 
@@ -256,6 +335,27 @@ class GraphSpace(SearchSpace[B]):
 
     `graph`, `from_graph` and `encode` work on blueprints; everything that operators call follows from them.
     """
+
+    named_blueprints: ClassVar[Mapping[str, Any]] = {}
+    """Blueprints of well-known architectures by name; `names` and `named` follow from them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of `named_blueprints` for which the space's options leave room."""
+        return tuple(name for name in self.named_blueprints if self._has_room(name))
+
+    def named(self, name: str) -> Architecture:
+        """Return the encoding of a blueprint in `named_blueprints` (see `SearchSpace.named`)."""
+        if name not in self.named_blueprints:
+            return super().named(name)
+        return self.record(ReplayChooser(self.encode(self.named_blueprints[name])))
+
+    def _has_room(self, name: str) -> bool:
+        try:
+            self.named(name)
+        except InvalidArchitecture:
+            return False
+        return True
 
     @abstractmethod
     def graph(self, blueprint: B) -> nx.DiGraph[Any]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from automl.architecture import Architecture
+from automl.given import GivenArchitectures
 from automl.objectives import Goal
-from automl.options import Component
+from automl.options import BaseOptions, Component
 from automl.space import SearchSpace
 from automl.trial import Trial
 
@@ -61,6 +62,14 @@ class Proposal:
     note: Mapping[str, Any] = field(default_factory=dict)
 
 
+class StrategyOptions(BaseOptions):
+    """Options that every strategy has beside its own; the core acts on them (see `automl.warm_start`)."""
+
+    start: GivenArchitectures = ()
+    """Architectures to propose first, in this order: names that `automl describe space NAME` lists, or tables of
+    decisions as `automl show --json` prints them."""
+
+
 class Strategy(Component, ABC):
     """Proposes architectures and learns from finished trials.
 
@@ -70,12 +79,15 @@ class Strategy(Component, ABC):
       that is how a study resumes. Nothing is pickled.
     * `ask` changes nothing: all randomness comes from ``rng``, which the engine derives from the study's seed and the
       number of the ask, and what is on its way is in ``pending``. Asked twice alike, it answers twice alike.
-    * `tell` is called once per trial, in the told order, duplicates and failures included, and from one thread.
+    * `tell` is called once per trial, in the told order, duplicates and failures included, and from one thread. Some
+      trials were proposed by others: those of a warm start (``strategy.start``), and the engine's after many repeats.
+      They have notes that this strategy never wrote.
     * ``None`` from `ask` means "nothing to propose before something pending is told"; with nothing pending it ends the
       study.
     """
 
     kind: ClassVar[str] = "strategy"
+    SharedOptions: ClassVar[type[BaseOptions]] = StrategyOptions
     is_multi_objective: ClassVar[bool] = False
     means_repeats: ClassVar[bool] = False
     """Whether repeats are meant, as of a given list. The engine then never tries something else after many of them, and

@@ -8,13 +8,14 @@ task on which `seal` was called, and from then on asking for it raises `TestSpli
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 
-from automl.errors import TestSplitSealed
+from automl.errors import TaskError, TestSplitSealed
 from automl.options import Component
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Task(Component, ABC):
     kind: ClassVar[str] = "task"
 
     _sealed: bool = False
+    _withheld: str = ""
 
     @property
     @abstractmethod
@@ -106,6 +108,24 @@ class Task(Component, ABC):
         """Whether a mirrored image means the same thing; digits and letters say no."""
         return self.is_image
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the classes are called, in the order of the outputs; empty where the task does not know or has none."""
+        return ()
+
+    @property
+    def output_scale(self) -> tuple[float, float]:
+        """Offset and factor of a regression: ``offset + factor * output`` is in the unit that the targets came in."""
+        return 0.0, 1.0
+
+    @property
+    def preparation(self) -> str:
+        """How raw inputs became those that `load` returns, and what outputs mean, in sentences with all numbers.
+
+        It goes into the card of an exported model, whose users do the same; empty where the task does not say.
+        """
+        return ""
+
     @abstractmethod
     def load(self, split: SplitName) -> Split:
         """Return a split, normalised and ready for the network. Called at most once per split and process."""
@@ -119,10 +139,13 @@ class Task(Component, ABC):
 
         Raises:
             TestSplitSealed: the task is sealed and ``name`` is ``"test"``.
+            TaskError: the data cannot be used, or the split is withheld (see `regrouped`).
         """
         if name == "test" and self._sealed:
             raise TestSplitSealed("a search may not see the test split; it is for the final report only")
         loaded: dict[SplitName, Split] = self.__dict__.setdefault("_splits_by_name", {})
+        if self._withheld and name not in loaded:
+            raise TaskError(self._withheld)
         if name not in loaded:
             loaded[name] = self.load(name)
         return loaded[name]
@@ -131,6 +154,19 @@ class Task(Component, ABC):
         """Forbid the test split from now on, and return the task."""
         self._sealed = True
         return self
+
+    def regrouped(self, splits: Mapping[SplitName, Split], purpose: str, withheld: str) -> Task:
+        """Return a sealed copy that has these splits and no others; it shares everything else.
+
+        Args:
+            splits: by name.
+            purpose: sets its digest apart from that of this task.
+            withheld: message of the `TaskError` for the others.
+        """
+        other = copy.copy(self)
+        digest = digest_of(purpose, self.digest())
+        other.__dict__.update(_splits_by_name=dict(splits), _withheld=withheld, digest=lambda: digest)
+        return other.seal()
 
     def loss(self, outputs: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """Return the mean training loss: cross-entropy, or squared error in regression."""

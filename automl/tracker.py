@@ -15,7 +15,9 @@ from automl.trial import Trial
 
 if TYPE_CHECKING:
     from automl.comparison.comparison import Comparison
+    from automl.models.trained import TrainedModel
     from automl.study import Study
+    from automl.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +56,10 @@ class Tracker(Component):
         """A comparison is over. Its studies are not followed one by one; ``comparison`` reads from the store.
 
         It is called once, on a tracker that has followed no study.
+        """
+
+    def model_trained(self, study: Study, model: TrainedModel, task: Task) -> None:
+        """An architecture of ``study`` was trained for good (`automl retrain`); ``task`` has its data, test ones too.
+
+        It is called on a tracker that has followed no study, and after a crash once more for the same model.
         """

@@ -37,7 +37,8 @@ class Trial:
         is_cached: whether another study's result answered it.
         note: what the strategy said about the proposal (operator, parents, ...).
         error: why it failed, was rejected or pruned; one line.
-        remarks: why metrics that the evaluators declare are not among `metrics`, by name; one line each.
+        remarks: why metrics that the evaluators declare are not among `metrics`, or are what they are, by name; one
+            line each.
     """
 
     number: int

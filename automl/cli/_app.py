@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = {
     "studies": "List the studies in a store; a comparison is one line.",
     "show": "Show a study: its state, budget and trials; or one of its trials.",
     "best": "Show the best architectures of a study.",
+    "retrain": "Train a found architecture to keep, on all data but the test split, and test it.",
+    "export": "Write a retrained network as PyTorch program, ONNX, weights or Python source, verified.",
     "list": "List the installed components and broken plugins, or the entries of a catalogue.",
     "describe": "Describe a component, its options and metrics, or an entry of a catalogue.",
     "data": "Show, find and convert benchmark tables and data sets, which live outside the program.",

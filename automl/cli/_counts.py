@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from automl.cli._output import plural, seconds
 from automl.storage.records import TrialRecord
@@ -11,13 +12,23 @@ from automl.study import Study, StudyState
 
 _ERRORS = 2
 _ERROR_WIDTH = 120
+_REASONS = 4
+_CONSTRAINTS = "constraints"
+_SAME = re.compile(r"(same \S+) as trial \d+")
+_RULE = re.compile(r"(\S+ [<>=!]+ \S+) \((.*)\)")
+_VALUE = re.compile(r"\S+ = \S+")
+_BEST = re.compile(r"(?:is not among the best|only the best) ([\d.e+-]+) %")
 
 
 def count_text(study: Study) -> str:
-    """Return the trials by state: ``40 completed, 23 repeats``; empty if there are none."""
+    """Return the trials by state: ``40 completed, 23 repeats``; empty if there are none.
+
+    Of rejected ones it says in which stage: ``12 rejected (screening 8, stability 4)``.
+    """
     counts = study.store.counts(study.record.id)
     states = ("completed", "failed", "rejected", "pruned", "running")
-    parts = [f"{counts[state]} {state}" for state in states if counts[state]]
+    where = {"rejected": _stages_text(rejections(study))} if counts["rejected"] else {}
+    parts = [f"{counts[state]} {state}{where.get(state, '')}" for state in states if counts[state]]
     known = counts["duplicates"] - counts["repeats"]
     if known:
         whose = "an earlier study" if known == 1 else "earlier studies"
@@ -26,16 +37,61 @@ def count_text(study: Study) -> str:
     return ("; " if known else ", ").join(filter(None, [", ".join(parts), *repeats]))
 
 
+def rejections(study: Study) -> dict[str, Counter[str]]:
+    """Return the reasons of rejections and how often each came up, by stage, in the order of the cascade.
+
+    Reasons that differ in the numbers that were found, or in the trial that was repeated, are one. Repeats do not
+    count. A violated constraint belongs to no stage; it is under ``constraints``.
+    """
+    stages = [spec.name for spec in study.definition.evaluators]
+    found: dict[str, Counter[str]] = {stage: Counter() for stage in [*stages, _CONSTRAINTS]}
+    for record in study.records:
+        if record.state == "rejected" and record.duplicate_of is None:
+            error = record.error or "no reason was recorded"
+            stage = next((name for name in stages if error.startswith(f"{name}: ")), _CONSTRAINTS)
+            found[stage][_kind_of(error.removeprefix(f"{stage}: "))] += 1
+    return {stage: reasons for stage, reasons in found.items() if reasons}
+
+
+def rejections_text(study: Study) -> list[str]:
+    """Return a line per stage that rejected something: ``screening 8: its output is constant 5x, ...``."""
+    lines = []
+    for stage, reasons in rejections(study).items():
+        shown = [f"{reason} ({count}x)" for reason, count in reasons.most_common(_REASONS)]
+        more = len(reasons) - len(shown)
+        others = [f"and {plural(more, 'other reason')}"] if more else []
+        lines.append(f"{stage} {reasons.total()}: {'; '.join([*shown, *others])}")
+    return lines
+
+
+def _stages_text(found: Mapping[str, Counter[str]]) -> str:
+    return f" ({', '.join(f'{stage} {reasons.total()}' for stage, reasons in found.items())})" if found else ""
+
+
+def _kind_of(reason: str) -> str:
+    """Return a reason without what differs from candidate to candidate, so that equal ones can be counted.
+
+    ``is_sound < 1 (its output is constant)`` is ``its output is constant``; of numbers the rule is left.
+    """
+    same = _SAME.fullmatch(reason)
+    if same:
+        return f"{same[1]} as an earlier trial"
+    rule = _RULE.fullmatch(reason)
+    if rule:
+        return _first_line(rule[1] if _VALUE.fullmatch(rule[2]) else re.sub(r"\b\d+ steps", "some steps", rule[2]))
+    best = _BEST.search(reason)
+    return _first_line(f"not among the best {best[1]} %" if best else reason)
+
+
 def nothing_feasible(study: Study) -> str:
     """Return why a study has no best architecture: what failed and how, and the constraints if there are any."""
     records = [record for record in study.records if record.duplicate_of is None]
     failed = [record for record in records if record.state == "failed"]
-    rejected = sum(record.state == "rejected" for record in records)
     parts = []
     if failed:
         parts.append(_failures(failed))
-    if rejected:
-        parts.append(f"{rejected} rejected")
+    if rejected := rejections(study):
+        parts.append(f"{sum(map(Counter.total, rejected.values()))} rejected{_stages_text(rejected)}")
     if study.goal.constraints and len(failed) < len(records):
         parts.append(f"no trial completed within the constraints ({', '.join(map(str, study.goal.constraints))})")
     return f"nothing feasible: {', '.join(parts) or 'no trial completed'}"
@@ -52,7 +108,8 @@ def unmeasured(study: Study) -> list[str]:
     """Return a line for each metric that trials lack though they completed, with the commonest reason."""
     records = [record for record in study.records if record.duplicate_of is None and record.state == "completed"]
     reasons: dict[str, Counter[str]] = {}
-    for name, reason in (remark for record in records for remark in record.remarks.items()):
+    remarks = [(r, *remark) for r in records for remark in r.remarks.items()]
+    for name, reason in ((name, reason) for record, name, reason in remarks if name not in record.metrics):
         reasons.setdefault(name, Counter())[_first_line(reason)] += 1
     return [
         f"{name} was not measured in {found.total()} of {plural(len(records), 'completed trial')} "

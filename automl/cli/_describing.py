@@ -14,8 +14,9 @@ from automl.correlation.definition import PROXIES
 from automl.definition import ComponentSpec
 from automl.errors import TaskError
 from automl.evaluator import Evaluator, Metric
-from automl.options import BaseOptions, Component
+from automl.options import BaseOptions, Component, shared_fields
 from automl.plugins import Kind, isolated, registry
+from automl.space import SearchSpace
 from automl.task import Split, SplitName, Task, TaskKind
 
 if TYPE_CHECKING:
@@ -40,14 +41,18 @@ def print_component(kind: Kind, name: str) -> None:
     out.print(_prose(component), soft_wrap=True)
     if component.paper:
         out.print(f"\nPaper: {component.paper}", soft_wrap=True)
+    fields = {**component.Options.model_fields, **shared_fields(component)}
     rows = [
         [option, type_text(field), default_text(field), _one_line(field.description)]
-        for option, field in component.Options.model_fields.items()
+        for option, field in fields.items()
     ]
     out.print()
     out.print(table("Options", ["option", "type", "default", "what it does"], rows) if rows else "It has no options.")
     if issubclass(component, Evaluator):
         _print_metrics(component)
+    if issubclass(component, SearchSpace):
+        _print_names(component)
+        _print_variants(component)
     if kind == "proxy":
         _print_proxy(registry().load(kind, name), name)
 
@@ -78,6 +83,32 @@ def _print_metrics(component: type[Evaluator]) -> None:
         if rows
         else "Its metrics depend on the task."
     )
+
+
+def _print_names(component: type[SearchSpace[Any]]) -> None:
+    """Print the well-known architectures of a space with its default options, if it has them and needs no others."""
+    listed = isolated(lambda: _named(component(component.Options())))
+    if isinstance(listed, Exception) or not listed:
+        return
+    out = console()
+    out.print()
+    out.print(table("Architectures with a name", ["name", "what it is"], listed))
+    example = ", ".join(f'"{name}"' for name, _ in listed[:2])
+    out.print(f"\nBegin a search with them: --set 'strategy.start=[{example}]'", soft_wrap=True)
+
+
+def _print_variants(component: type[SearchSpace[Any]]) -> None:
+    """Print the variants of a space with its default options, if it has them and needs no others."""
+    variants = isolated(lambda: component(component.Options()).variants)
+    if isinstance(variants, Exception) or not variants:
+        return
+    out = console()
+    out.print(f"\nVariants: {', '.join(variants)}", soft_wrap=True)
+    out.print("Evaluate in several of them: --set 'train.variants=all', or a list", soft_wrap=True)
+
+
+def _named(space: SearchSpace[Any]) -> list[list[str]]:
+    return [[name, space.title(space.blueprint(space.named(name)))] for name in space.names]
 
 
 def _print_proxy(component: type[Proxy], name: str) -> None:
@@ -156,6 +187,8 @@ def _annotation_text(annotation: Any) -> str:
         return f"list of {_annotation_text(arguments[0])}"
     if annotation is type(None):
         return "none"
+    if origin is dict:
+        return "table"
     if annotation is ComponentSpec:
         return "component"
     if origin is not None:

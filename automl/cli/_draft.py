@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 
 from automl.cli._flags import Flags
 from automl.cli._options import device_names
-from automl.definition import DefinitionError, StudyDefinition, parse_definition
+from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
 from automl.errors import AutomlError, ConfigurationError, UsageError, unknown_name
 from automl.options import OptionError, parse_options
 from automl.plugins import Kind, registry
@@ -20,6 +22,7 @@ from automl.runner import Prepared, prepare
 from automl.studyfile import KeyPath, StudyFile
 
 _QUOTED = re.compile(r"'([^']+)'")
+_BARE_NAMES = re.compile(r"\s*\[\s*[A-Za-z_][\w-]*(\s*,\s*[A-Za-z_][\w-]*)*\s*\]\s*")
 _DOTTED = re.compile(r"`([\w:]+)\.(\w+)`")
 
 
@@ -222,6 +225,16 @@ def _places(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, Any]]:
         yield ("correlation", "aggregates", place), "aggregator", spec
 
 
+def _places_of_arms(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, ComponentSpec]]:
+    """Yield path, kind and value of the components that one strategy of a comparison has for itself alone."""
+    for place, arm in enumerate(dict(values.get("comparison") or {}).get("strategies", ())):
+        path = ("comparison", "strategies", place)
+        if arm.space is not None:
+            yield (*path, "space"), "space", arm.space
+        for number, spec in enumerate(arm.evaluators or ()):
+            yield (*path, "evaluators", number), "evaluator", spec
+
+
 def toml_value(text: str) -> Any:
     """Return what ``text`` means as a TOML value, or the text itself where it is none.
 
@@ -238,9 +251,17 @@ def toml_value(text: str) -> Any:
 
 
 def value_of(raw: str, setting: str) -> Any:
-    """Return what the value of ``--set`` means; raises `UsageError` for a list or table with a mistake in it."""
+    """Return what the value of ``--set`` means: TOML, a list or table in JSON, or a list of names without quotes.
+
+    Raises:
+        UsageError: it is a list or table with a mistake in it.
+    """
     value = toml_value(raw)
     if isinstance(value, str) and raw.strip().startswith(("[", "{")):
+        with contextlib.suppress(json.JSONDecodeError):
+            return json.loads(raw)  # as `automl show --json` and `jq` print architectures
+        if _BARE_NAMES.fullmatch(raw):
+            return [name.strip() for name in raw.strip()[1:-1].split(",")]
         example = """'["naswot", {name = "zen", repeats = 8}]'"""
         raise UsageError(f"--set {setting}: cannot read the list or table; write it as in TOML, for example {example}")
     return value
@@ -248,7 +269,7 @@ def value_of(raw: str, setting: str) -> Any:
 
 def check_components(draft: Draft, values: Mapping[str, Any]) -> None:
     """Find every component of a definition and parse its options, so that a mistake is placed exactly."""
-    for path, kind, spec in _places(values):
+    for path, kind, spec in itertools.chain(_places(values), _places_of_arms(values)):
         if kind == "task" and spec.name == AUTO_TASK:
             continue
         try:

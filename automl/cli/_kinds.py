@@ -19,6 +19,7 @@ PLURALS: Mapping[Kind, str] = {
     "data": "Data sources",
     "analysis": "Analyses",
     "catalogue": "Catalogues",
+    "exporter": "Exporters",
 }
 
 

@@ -11,6 +11,7 @@ from automl.cli._gain import gain_over_random
 from automl.cli._output import console, number, seconds, table
 from automl.cli._program import command
 from automl.errors import ConfigurationError, InvalidArchitecture
+from automl.models.plan import NO_DATA, trainer_name
 from automl.options import parse_options
 from automl.plugins import registry
 from automl.study import Study
@@ -49,6 +50,8 @@ def best_table(study: Study, trials: Sequence[Trial]) -> Table:
 def metric_columns(study: Study, trials: Sequence[Trial], *, room: int) -> list[str]:
     """Return the metrics worth a column: objectives, what constraints limit, then others as the width allows.
 
+    Others whose numbers are wider than a column, as hashes are, tell nothing and are left out.
+
     Args:
         study: the study.
         trials: the trials that the table shows.
@@ -56,7 +59,9 @@ def metric_columns(study: Study, trials: Sequence[Trial], *, room: int) -> list[
     """
     goal = study.goal
     named = [objective.metric for objective in goal.objectives] + [limit.metric for limit in goal.constraints]
-    others = [name for trial in trials for name in trial.metrics if name not in named]
+    known = [(name, value) for trial in trials for name, value in trial.metrics.items() if name not in named]
+    wide = {name for name, value in known if len(number(value)) > _METRIC_WIDTH}
+    others = [name for name, _ in known if name not in wide]
     free = (console().width - room) // _METRIC_WIDTH - len(named)
     return list(dict.fromkeys([*named, *list(dict.fromkeys(others))[: max(0, min(_OTHER_METRICS, free))]]))
 
@@ -119,9 +124,20 @@ def _next_commands(study: Study, storage: str, *, has_best: bool) -> list[str]:
     commands = [(command("show", study.name, storage=storage), "every trial, with its state and error")]
     if has_best:
         commands.append((command("best", study.name, "--top 10", storage=storage), "more of the best"))
+        if _can_be_retrained(study):
+            retrain = command("retrain", study.name, "--trial best", storage=storage)
+            commands.append((retrain, "train the best one to keep, and test it"))
         if is_spent(study) and study.record.comparison_id is None:  # whose budget is fixed
             commands.append((command("resume", study.name, larger_budget(study), storage=storage), "search on"))
         if any(spec.name == "mlflow" for spec in study.definition.trackers):
             commands.append((command("ui", storage=storage), "curves and comparisons in MLflow"))
     width = max(len(text) for text, _ in commands)
     return [f"{text:<{width}}   {why}" for text, why in commands]
+
+
+def _can_be_retrained(study: Study) -> bool:
+    """Say whether an evaluator of the study trains networks that can be kept, and has data to do so."""
+    try:
+        return study.definition.task.name != NO_DATA and trainer_name(study.definition) is not None
+    except ConfigurationError:
+        return False

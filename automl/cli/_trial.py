@@ -32,6 +32,7 @@ def _facts(study: Study, record: TrialRecord) -> list[list[str]]:
         "had to reach": "; ".join(
             f"{stage}: {number(threshold['bound'])} (among {threshold['among']} before it)"
             for stage, threshold in record.thresholds.items()
+            if "bound" in threshold
         ),
         "architecture": titles(study)(record.trial(study.goal)),
         "key": record.canonical_key,

@@ -127,7 +127,7 @@ def _parts(file: StudyFile) -> tuple[str, str, str]:
         return "", f"analysis {file.analysis.name}", ""
     if file.is_comparison:
         found = file.comparison
-        return found.base.space.name, f"{len(found.labels)} compared", found.base.task.name
+        return ", ".join(found.spaces), f"{len(found.labels)} compared", found.base.task.name
     if file.is_correlation:
         sampled = file.correlation
         return sampled.space.name, "correlation", sampled.task.name

@@ -52,22 +52,23 @@ def show(
 
 def _show_trial(study: Study, number: int, *, as_json: bool) -> None:
     from automl.cli._output import console, print_json
+    from automl.cli._trained import models_json, print_models
     from automl.cli._trial import trial_tables
     from automl.study import trial_json
 
     record = study.trial_record(number)
     if as_json:
-        return print_json(trial_json(record))
+        return print_json({**trial_json(record), "models": models_json(study, number)})
     out = console()
     for place, made in enumerate(trial_tables(study, record)):
         if place:
             out.print()
         out.print(made)
-    return None
+    return print_models(study, number)
 
 
 def _study_table(study: Study) -> Table:
-    from automl.cli._counts import budget_text, count_text
+    from automl.cli._counts import budget_text, count_text, rejections_text
     from automl.cli._output import moment, seconds, table
     from automl.cli._report import hypervolume_text
 
@@ -76,6 +77,7 @@ def _study_table(study: Study) -> Table:
         ["state", study.state.value + (f" ({record.reason})" if record.reason else "")],
         ["budget", budget_text(study)],
         ["trials", count_text(study) or "none"],
+        *([["rejected", "\n".join(lines)]] if (lines := rejections_text(study)) else []),
         ["space", _spec(definition.space)],
         ["strategy", _spec(definition.strategy)],
         ["task", _spec(definition.task)],
@@ -119,7 +121,8 @@ def _trials_table(study: Study, records: list[TrialRecord], total: int) -> Table
     for record in records:
         spent = None if record.finished is None else record.finished - record.started
         remark = record.error or ("" if record.duplicate_of is None else f"repeats trial {record.duplicate_of}")
-        unmeasured = f"not measured: {', '.join(record.remarks)}" if record.remarks else ""
+        missing = [name for name in record.remarks if name not in record.metrics]
+        unmeasured = f"not measured: {', '.join(missing)}" if missing else ""
         rows.append(
             [
                 str(record.number),

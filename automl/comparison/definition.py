@@ -9,7 +9,8 @@ It has the fields of a study's definition but for `strategy` and `seed`, and one
     name = "sep_crossover"
 
 Each strategy runs once with each of the seeds 0, 1, 2, ... Random search is always among them: what it reaches is what
-the budget alone is worth.
+the budget alone is worth. An arm may also have a space, evaluators or constraints of its own, so that spaces can be
+compared; what the budget is worth then depends on the arm, and nothing is added.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 _USUAL = (20, 50, 100, 150, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _REPORT_ONLY = ("checkpoints", "target", "report", "against")
 _NAME_LENGTH = 200
+_OF_ARM = ("space", "evaluators", "constraints")
 
 
 class ComparedStrategy(BaseModel):
@@ -43,11 +45,21 @@ class ComparedStrategy(BaseModel):
     """Its name in tables, pictures and studies; by default the strategy's. It tells variants of one strategy apart."""
     options: dict[str, Any] = {}
     """Options that differ from the strategy's defaults; in a file they stand beside `name`."""
+    space: ComponentSpec | None = None
+    """Space of this arm alone; by default the comparison's."""
+    evaluators: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)] | None = None
+    """Evaluators of this arm alone; by default the comparison's. They must report the same objective."""
+    constraints: tuple[str, ...] | None = None
+    """Constraints of this arm alone; by default the comparison's."""
 
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, value: Any) -> Any:
-        """Accept ``"name"`` and ``{"name": ..., "label": ..., option: value}`` as study files write them."""
+        """Accept ``"name"`` and ``{"name": ..., "label": ..., option: value}`` as study files write them.
+
+        ``space``, ``evaluators`` and ``constraints`` are the arm's; a strategy's option of such a name stands in
+        ``options``.
+        """
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, dict):
@@ -56,13 +68,19 @@ class ComparedStrategy(BaseModel):
         label = value.get("label") or str(name).rpartition(":")[2]
         options = value.get("options")
         if not isinstance(options, dict):
-            options = {option: found for option, found in value.items() if option not in ("name", "label")}
-        return {"name": name, "label": label, "options": options}
+            options = {option: found for option, found in value.items() if option not in ("name", "label", *_OF_ARM)}
+        own = {key: value[key] for key in _OF_ARM if key in value}
+        return {"name": name, "label": label, "options": options, **own}
 
     @property
     def spec(self) -> ComponentSpec:
         """The component alone."""
         return ComponentSpec(name=self.name, options=self.options)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What the arm has in place of the comparison's: fields of a `StudyDefinition`."""
+        return {key: getattr(self, key) for key in _OF_ARM if getattr(self, key) is not None}
 
 
 class ComparisonSettings(BaseModel):
@@ -71,7 +89,8 @@ class ComparisonSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     strategies: Annotated[tuple[ComparedStrategy, ...], Field(min_length=1)]
-    """The strategies; `random_search` is added when it is not named."""
+    """The strategies; `random_search` is added when it is not named, and no strategy has a space, evaluators or
+    constraints of its own."""
     seeds: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 10
     """How many seeds: 0, 1, 2, ... Each strategy runs once with each."""
     checkpoints: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = ()
@@ -81,13 +100,13 @@ class ComparisonSettings(BaseModel):
     report: str | None = None
     """Metric of the incumbent that is reported; by default the objective, which alone chooses the incumbent."""
     against: str | None = None
-    """Label of the strategy with which the others are compared; by default that of `random_search`."""
+    """Label of the strategy with which the others are compared; by default that of `random_search`, else the first."""
 
     @field_validator("strategies")
     @classmethod
     def _with_control(cls, strategies: tuple[ComparedStrategy, ...]) -> tuple[ComparedStrategy, ...]:
-        is_there = any(each.name == CONTROL for each in strategies)
-        return strategies if is_there else (*strategies, ComparedStrategy(name=CONTROL, label=CONTROL))
+        is_enough = any(each.name == CONTROL or each.own for each in strategies)
+        return strategies if is_enough else (*strategies, ComparedStrategy(name=CONTROL, label=CONTROL))
 
     @model_validator(mode="after")
     def _consistent(self) -> ComparisonSettings:
@@ -105,8 +124,8 @@ class ComparisonSettings(BaseModel):
 
     @property
     def control(self) -> str:
-        """The label of random search."""
-        return next(each.label for each in self.strategies if each.name == CONTROL)
+        """The label of random search, else of the first strategy."""
+        return next((each.label for each in self.strategies if each.name == CONTROL), self.strategies[0].label)
 
 
 @dataclass(frozen=True)
@@ -133,6 +152,11 @@ class ComparisonDefinition:
         return tuple(each.label for each in self.settings.strategies)
 
     @property
+    def spaces(self) -> tuple[str, ...]:
+        """The names of the spaces that are searched, in order; one unless strategies have spaces of their own."""
+        return tuple(dict.fromkeys((each.space or self.base.space).name for each in self.settings.strategies))
+
+    @property
     def checkpoints(self) -> tuple[int, ...]:
         """Evaluations after which strategies are compared, ascending; empty until known for a budget in time."""
         trials = self.base.budget.trials
@@ -141,7 +165,7 @@ class ComparisonDefinition:
     def study(self, strategy: ComparedStrategy, seed: int, name: str | None = None) -> StudyDefinition:
         """Return the definition of one study; only the comparison itself is shown to trackers."""
         changed = {"strategy": strategy.spec, "seed": seed, "name": name, "trackers": ()}
-        return self.base.model_copy(update=changed)
+        return self.base.model_copy(update=changed | strategy.own)
 
     def study_name(self, label: str, seed: int) -> str:
         """Return the name of one study."""
@@ -185,6 +209,7 @@ def parse_comparison(values: Mapping[str, Any]) -> ComparisonDefinition:
         raise DefinitionError(_explain(error, path), path) from None
     definition = ComparisonDefinition(base, settings, base.name)
     _check(definition)
+    _check_arms(definition)
     return definition
 
 
@@ -230,6 +255,19 @@ def _check(definition: ComparisonDefinition) -> None:
             "the worst value of each objective that counts, as `--reference METRIC=VALUE` for each",
             ("objectives",),
         )
+
+
+def _check_arms(definition: ComparisonDefinition) -> None:
+    """Check what strategies have of their own as a study's definition is checked."""
+    for place, strategy in enumerate(definition.settings.strategies):
+        if not strategy.own:
+            continue
+        try:
+            parse_definition({**definition.base.model_dump(), **strategy.model_dump(include=set(strategy.own))})
+        except DefinitionError as error:
+            raise DefinitionError(
+                f"strategy {strategy.label!r}: {error}", ("comparison", "strategies", place, *error.path)
+            ) from None
 
 
 def _explain(error: Any, path: tuple[str | int, ...]) -> str:

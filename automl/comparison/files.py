@@ -70,6 +70,7 @@ def report_json(report: ComparisonReport) -> dict[str, Any]:
                 "label": each.label,
                 "strategy": each.name,
                 "options": each.options,
+                **each.model_dump(mode="json", include=set(each.own)),
                 "checkpoints": [asdict(value) for value in report.values[each.label]],
                 "rank": {k: v for k, v in asdict(report.ranks[each.label]).items() if k != "label"},
                 "ask_ms": 1000 * report.ask_seconds[each.label],

@@ -189,7 +189,9 @@ def _curves(comparison: Comparison) -> dict[str, Curves]:
 
 def _run(comparison: Comparison, member: Member, record: StudyRecord) -> Run:
     outcomes = comparison.store.comparisons.outcomes(record.id)
-    return run_of(comparison.definition, member.seed, outcomes, record.ask_seconds)
+    definition = comparison.definition
+    own = replace(definition, base=definition.study(member.strategy, member.seed))
+    return run_of(own, member.seed, outcomes, record.ask_seconds)
 
 
 def _continued(curves: Curves, evaluations: int) -> Curves:

@@ -102,7 +102,7 @@ def announce(comparison: Comparison, trackers: Sequence[Tracker]) -> None:
 
 
 def _name(definition: ComparisonDefinition, store: Store) -> str:
-    base = f"{definition.base.space.name.rpartition(':')[2]}-comparison"
+    base = "-".join([*(space.rpartition(":")[2] for space in definition.spaces), "comparison"])
     known = {record.name: record.definition for record in store.comparisons.all()}
     taken = {study.name for study in store.studies()}
     number = 1

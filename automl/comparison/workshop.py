@@ -8,6 +8,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from automl.cascade import Cascade
 from automl.comparison.comparison import Member
 from automl.comparison.definition import ComparisonDefinition
 from automl.definition import ComponentSpec, DefinitionError, StudyDefinition
@@ -41,7 +42,7 @@ class Workshop:
 
     Attributes:
         definition: with its objectives, task and number of threads filled in.
-        prepared: of each label, a study with seed 0. All have the same cascade.
+        prepared: of each label, a study with seed 0. Those that have the same problem have the same cascade.
         versions: of each label, the versions of its components.
         trackers: who is told when the comparison is over.
     """
@@ -58,14 +59,9 @@ class Workshop:
         # Linear algebra may round differently with another number of threads, so that it is part of the definition.
         execution = base.execution.model_copy(update={"threads": base.execution.threads or 1})
         definition = replace(definition, base=base.model_copy(update={"execution": execution}))
-        first, *others = definition.settings.strategies
-        prepared = {first.label: prepare(definition.study(first, 0))}
-        original = prepared[first.label]
-        for strategy in others:
-            recipe = original.recipe.of_sibling(definition.study(strategy, 0))
-            recipe.strategy(original.cascade)
-            prepared[strategy.label] = replace(original, recipe=recipe)
-        versions = {label: component_versions(each.definition, original.cascade) for label, each in prepared.items()}
+        prepared = _prepared(definition)
+        original = next(iter(prepared.values()))
+        versions = {label: component_versions(each.definition, each.cascade) for label, each in prepared.items()}
         trackers = tuple(_tracker(spec) for spec in base.trackers if spec.name not in without_trackers)
         found = cls(replace(definition, base=_completed(definition, original)), prepared, versions, trackers)
         _check_report(found)
@@ -74,7 +70,7 @@ class Workshop:
     @property
     def durability(self) -> Durability:
         """``normal`` for look-ups, of which a loss of power costs seconds, else ``full``."""
-        return "full" if next(iter(self.prepared.values())).cascade.needs_task else "normal"
+        return "full" if any(each.cascade.needs_task for each in self.prepared.values()) else "normal"
 
     def new_studies(self) -> list[NewStudy]:
         """Return the studies to write, in the order in which they run."""
@@ -114,6 +110,31 @@ class Workshop:
             raise StudyFailed(f"study {member.study}: {error}", ExitCode(error.exit_code)) from error
 
 
+def _prepared(definition: ComparisonDefinition) -> dict[str, Prepared]:
+    """Return a study of each label; raises `ConfigurationError` when they have not all the same objectives."""
+    made: dict[str, Prepared] = {}
+    originals: list[tuple[dict[str, Any], Prepared]] = []
+    for strategy in definition.settings.strategies:
+        study = definition.study(strategy, 0)
+        original = next((found for own, found in originals if own == strategy.own), None)
+        if original is None:
+            original = prepare(study)
+            originals.append((strategy.own, original))
+            made[strategy.label] = original
+        else:
+            recipe = original.recipe.of_sibling(study)
+            recipe.strategy(original.cascade)
+            made[strategy.label] = replace(original, recipe=recipe)
+    first, goal = next((label, each.definition.objectives) for label, each in made.items())
+    for label, each in made.items():
+        if each.definition.objectives != goal:
+            raise ConfigurationError(
+                f"{first!r} is after {', '.join(goal)} and {label!r} after {', '.join(each.definition.objectives)}; "
+                "name one objective for all"
+            )
+    return made
+
+
 def _completed(definition: ComparisonDefinition, prepared: Prepared) -> StudyDefinition:
     """Return the base with what the definition leaves open and the components decide."""
     found = prepared.definition
@@ -128,8 +149,12 @@ def _tracker(spec: ComponentSpec) -> Tracker:
 
 def _check_report(workshop: Workshop) -> None:
     """Check what only a comparison asks of the evaluators."""
-    cascade = next(iter(workshop.prepared.values())).cascade
-    base, settings = workshop.definition.base, workshop.definition.settings
+    for prepared in workshop.prepared.values():
+        _check_report_of(workshop.definition, prepared.cascade)
+
+
+def _check_report_of(definition: ComparisonDefinition, cascade: Cascade) -> None:
+    base, settings = definition.base, definition.settings
     if base.budget.time is not None and cascade.simulated_time() is None:
         raise DefinitionError(
             "`budget.time`: a comparison's studies answer each other, so that seconds on the clock would not be fair; "

@@ -132,7 +132,7 @@ def owner_of(metric: str, cascade: Cascade) -> str:
     owners = [
         stage.name
         for stage in cascade.stages
-        if any(each.name == metric for each in stage.evaluator.metrics(cascade.task))
+        if any(each.name == metric for each in stage.metrics(cascade.task))
     ]
     return owners[-1]
 
@@ -153,7 +153,7 @@ def _with_baselines(spec: ComponentSpec) -> ComponentSpec:
 
 def _default_metric(cascade: Cascade) -> str:
     for stage in reversed(cascade.stages):
-        declared = stage.evaluator.metrics(cascade.task)
+        declared = stage.metrics(cascade.task)
         if stage.name not in (PROXIES, COUNTING) and declared:
             return declared[0].name
     raise ConfigurationError(

@@ -25,6 +25,7 @@ except ImportError:
 if TYPE_CHECKING:
     from automl.testing.evaluators import EvaluatorSuite
     from automl.testing.executors import ExecutorSuite
+    from automl.testing.exporters import ExporterSuite
     from automl.testing.proxies import AggregatorSuite, ProxySuite
     from automl.testing.spaces import SpaceSuite
     from automl.testing.storages import StorageSuite
@@ -36,6 +37,7 @@ __all__ = [
     "AggregatorSuite",
     "EvaluatorSuite",
     "ExecutorSuite",
+    "ExporterSuite",
     "ProxySuite",
     "SpaceSuite",
     "StorageSuite",
@@ -48,6 +50,7 @@ _HOMES = {
     "AggregatorSuite": "proxies",
     "EvaluatorSuite": "evaluators",
     "ExecutorSuite": "executors",
+    "ExporterSuite": "exporters",
     "ProxySuite": "proxies",
     "SpaceSuite": "spaces",
     "StorageSuite": "storages",

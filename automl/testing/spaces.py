@@ -17,7 +17,7 @@ from numpy.random import default_rng
 
 from automl.architecture import Architecture
 from automl.decisions import Decision
-from automl.errors import InvalidArchitecture
+from automl.errors import ConfigurationError, InvalidArchitecture
 from automl.evaluator import Candidate
 from automl.space import SearchSpace
 from automl.task import Task
@@ -158,6 +158,19 @@ class SpaceSuite:
             names = {node: f"node {i}" for i, node in zip(rng.permutation(len(graph)), graph, strict=True)}
             assert space.key(space.architecture_of(nx.relabel_nodes(graph, names), rng)) == key
 
+    def test_names_are_of_members(self, space: SearchSpace[Any]) -> None:
+        """Each is a member with a title, always the same; any other name is refused with those that there are."""
+        assert len(set(space.names)) == len(space.names)
+        for name in space.names:
+            one = space.named(name)
+            assert space.validate(one) == one == space.named(name)
+            title = space.title(space.blueprint(one))
+            assert title
+            assert "\n" not in title
+        with pytest.raises(ConfigurationError, match="no such name") as refused:
+            space.named("no such name")
+        assert all(name in str(refused.value) for name in space.names)
+
     def test_graphs_are_labelled_and_acyclic(self, space: SearchSpace[Any], drawn: list[Architecture]) -> None:
         """Every node has a string for a label."""
         for one in drawn:
@@ -189,6 +202,19 @@ class SpaceSuite:
         assert found == list(space.enumerate())
         assert all(space.validate(one) == one for one in found)
         assert {space.key(one) for one in drawn} <= {space.key(one) for one in found}
+
+    def test_what_is_known_without_training_is_a_function_of_the_network(
+        self, space: SearchSpace[Any], drawn: list[Architecture]
+    ) -> None:
+        """`SearchSpace.defect` and `function_key`, where a space has them: one line, and the same for equal keys."""
+        rng = default_rng(7)
+        for one in drawn:
+            first = space.blueprint(one)
+            again = self.make().blueprint(space.reorder(one, rng))
+            defect, function = space.defect(first), space.function_key(first)
+            assert defect is None or (defect.strip() and "\n" not in defect)
+            assert function is None or function
+            assert (self.make().defect(again), self.make().function_key(again)) == (defect, function)
 
     def test_networks_have_the_tasks_shape(self, space: SearchSpace[Any], drawn: list[Architecture]) -> None:
         """``(batch, *input_shape)`` in, ``(batch, output_size)`` out, with gradients; weights follow the seed."""

@@ -21,6 +21,7 @@ from automl.testing import problems
 from automl.testing.randomness import disturb, untouched_randomness
 from automl.testing.studies import Laboratory
 from automl.trial import Trial, TrialState
+from automl.warm_start import WarmStarted
 
 SPACES: Mapping[str, type[SearchSpace[Any]]] = {
     "flat": problems.FlatSpace,
@@ -230,6 +231,25 @@ class StrategySuite:
         for trial in walk.told[: walk.asks[-1][0]]:
             rebuilt.tell(trial)
         assert rebuilt.ask(walk.rng(len(walk.asks) - 1), walk.asks[-1][1]) == walk.proposals[-1]
+
+    @pytest.mark.parametrize("window", [1, 4])
+    def test_it_goes_on_from_a_warm_start(self, space: str, window: int) -> None:
+        """Told of trials that it did not propose, and that have no note of its own, it is the same fold."""
+        problem = self.problem(space)
+        rng = derive_rng(5, "warm start")
+        start = [problem.space.sample(rng) for _ in range(3)]
+        walk = Walk(problem, window).go(WarmStarted(self.make(problem), start), self.asks)
+        assert [proposal.architecture for proposal in walk.proposals[: len(start)]] == start
+        assert len(walk.proposals) > len(start), "it proposes nothing of its own"
+        rebuilt, told = WarmStarted(self.make(problem), start), 0
+        for number in range(0, len(walk.proposals), 3):
+            until, pending = walk.asks[number]
+            for trial in walk.told[told:until]:
+                rebuilt.tell(trial)
+            told = until
+            assert rebuilt.ask(walk.rng(number), pending) == walk.proposals[number], f"ask {number} after {until} tells"
+        for proposal in walk.proposals:
+            assert problem.space.validate(proposal.architecture) == proposal.architecture
 
     @pytest.mark.parametrize("workers", [1, 3])
     def test_a_killed_study_is_the_uninterrupted_one(self, space: str, workers: int) -> None:

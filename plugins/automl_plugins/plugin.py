@@ -57,6 +57,10 @@ def register_evaluators(register: Register) -> None:
     )
     register("ntk", f"{home}.ntk:Ntk", summary="Exact neural tangent kernel: condition, spectrum, size, change.")
     register("lga", f"{home}.lga:Lga", summary="Alignment of the tangent kernel with the labels (Mok et al. 2022).")
+    register("select", f"{home}.select:Select", summary="Let the network choose among its candidates as it trains.")
+    register("screening", f"{home}.screening:Screening", summary="Reject what cannot learn or repeats, without data.")
+    register("quick_train", f"{home}.quick_train:QuickTrain", summary="Train for 100 steps and see (EvoNorm's quality).")
+    register("stability", f"{home}.stability:Stability", summary="Largest gradient an ascent over the weights meets.")
     register("zero_cost", f"{home}.zero_cost:ZeroCost", summary="Score the network untrained, by any of the proxies.")
     register("surrogate", f"{home}.surrogate:Surrogate", summary="A model of a benchmark table, for the whole space.")
 
@@ -152,3 +156,13 @@ def register_data(register: Register) -> None:
     register(
         "nas_bench_nlp", f"{home}.nas_bench_nlp:NasBenchNlpData", summary="345 runs of recurrent cells, WikiText-2."
     )
+
+
+@hookimpl
+def register_exporters(register: Register) -> None:
+    """Register the bundled exporters."""
+    home = "automl_plugins.exporters"
+    register("pt2", f"{home}.pt2:Pt2", summary="A program of torch.export: operations and weights in one file.")
+    register("onnx", f"{home}.onnx:Onnx", summary="ONNX, for ONNX Runtime and others; needs automl-engine[onnx].")
+    register("safetensors", f"{home}.safetensors:Safetensors", summary="The weights, and JSON to build the network.")
+    register("python", f"{home}.python:Python", summary="Readable source that needs torch alone, and its weights.")

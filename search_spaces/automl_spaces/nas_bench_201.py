@@ -27,6 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import networkx as nx
@@ -107,6 +108,17 @@ class Cell:
         return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
+_RESIDUAL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
+NAMED: Mapping[str, Cell] = MappingProxyType(
+    {
+        "resnet": Cell.parse(_RESIDUAL),
+        "all_conv_3x3": Cell(("nor_conv_3x3",) * len(EDGES)),
+        "all_conv_1x1": Cell(("nor_conv_1x1",) * len(EDGES)),
+    }
+)
+"""Cells with a name: `resnet` is two convolutions of 3 x 3 with a skip around both; the others have one operation."""
+
+
 class NasBench201(GraphSpace[Cell]):
     """Cells of four nodes with an operation on each of six edges, stacked into a convolutional network.
 
@@ -119,6 +131,7 @@ class NasBench201(GraphSpace[Cell]):
 
     paper: ClassVar[str] = "Dong and Yang. NAS-Bench-201. 2020."
     Options: ClassVar[type[BaseOptions]] = NasBench201Options
+    named_blueprints = NAMED
 
     def decide(self, choose: Chooser) -> Cell:
         """Ask for the operation of each edge, then for the activation if it is open."""

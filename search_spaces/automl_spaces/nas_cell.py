@@ -25,6 +25,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import networkx as nx
@@ -155,6 +156,20 @@ class Cell:
         )
 
 
+_3X3, _1X1, _POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
+NAMED: Mapping[str, Cell] = MappingProxyType(
+    {
+        "resnet": Cell((_3X3, _3X3), ((0, 1), (0, 3), (1, 2), (2, 3))),
+        "inception": Cell(
+            (_1X1, _3X3, _3X3, _3X3, _POOL),
+            ((0, 1), (0, 2), (0, 3), (0, 5), (1, 6), (2, 6), (3, 4), (4, 6), (5, 6)),
+        ),
+    }
+)
+"""Cells with a name: `resnet` is two convolutions of 3 x 3 with a way around both; `inception` has branches of 1 x 1,
+of 3 x 3, of two times 3 x 3 (for 5 x 5) and of pooling."""
+
+
 class NasCell(GraphSpace[Cell]):
     """Cells of up to 7 nodes with an operation on each inner node, stacked into a convolutional network.
 
@@ -166,6 +181,7 @@ class NasCell(GraphSpace[Cell]):
 
     paper: ClassVar[str] = "Ying et al. NAS-Bench-101: Towards reproducible neural architecture search. 2019."
     Options: ClassVar[type[BaseOptions]] = NasCellOptions
+    named_blueprints = NAMED
 
     def decide(self, choose: Chooser) -> Cell:
         """Ask for every possible edge, then for every inner node's operation, then for the activation if it is open."""
@@ -179,7 +195,12 @@ class NasCell(GraphSpace[Cell]):
         return cell
 
     def encode(self, blueprint: Cell) -> Mapping[str, Value]:
-        """Return the matrix and the operations; ``blueprint`` has ``max_nodes`` nodes."""
+        """Return the matrix and the operations; a cell of fewer nodes is filled up with unconnected ones.
+
+        Raises:
+            InvalidArchitecture: it has more nodes than ``max_nodes`` on paths from the input to the output.
+        """
+        blueprint = self._padded(self._fitting(blueprint))
         pairs, inner = _questions(self.options.max_nodes)
         present = set(blueprint.edges)
         values: dict[str, Value] = {name: pair in present for name, pair in pairs}

@@ -12,6 +12,7 @@ def register_spaces(register: Register) -> None:
     register("nas_bench_201", "automl_spaces.nas_bench_201:NasBench201", summary="The 15,625 cells of NAS-Bench-201.")
     register("evonorm", "automl_spaces.evonorm:EvoNorm", summary="Normalisation-activation layers after EvoNorm.")
     register("kan", "automl_spaces.kan.space:Kan", summary="Kolmogorov-Arnold networks with selectable functions.")
+    register("mlp", "automl_spaces.mlp:Mlp", summary="Multilayer perceptrons on flattened inputs.")
     register("conv_kan", "automl_spaces.kan.conv_space:ConvKan", summary="Convolutions whose kernels hold functions.")
 
 

@@ -74,3 +74,17 @@ def test_defaults_are_written_as_people_write_them():
 def test_name_of_another_kind_is_said_to_be_one(automl):
     ran = automl("describe", "evaluator", "naswot")
     assert "'naswot' is the name of a proxy (see `automl describe proxy naswot`)" in ran.err
+
+
+def test_space_is_described_with_its_named_architectures_and_their_titles(automl):
+    shown = automl("describe", "space", "nas_bench_201").out
+    assert "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|" in shown
+    assert "resnet" in shown
+    assert """--set 'strategy.start=["resnet", "all_conv_3x3"]'""" in shown
+    assert "with a name" not in automl("describe", "space", "automl_fakes:MlpSpace").out
+
+
+def test_strategy_is_described_with_the_options_that_all_have(automl):
+    shown = automl("describe", "strategy", "random_search").out
+    assert "list of str | table" in shown
+    assert "Architectures to propose first" in shown

@@ -212,3 +212,27 @@ def test_what_could_not_be_measured_is_said_at_the_end(automl):
     assert missing
     assert f" in {missing} of " in ran.out
     assert "(unsupported: nothing to measure it on)" in ran.out
+
+
+WARM = ("search", "--space", "nas_bench_201", "--evaluator", "cost", "--no-mlflow", "--trials", "3", "--study", "warm")
+
+
+def test_a_search_begins_with_named_architectures_and_with_those_of_another_study(automl):
+    ran = automl(*WARM, "--strategy", "random_search", "--set", 'strategy.start=["resnet", "all_conv_1x1"]')
+    assert ran.code == 0, ran.err
+    records = load_study("warm").records
+    assert [record.note.get("name") for record in records] == ["resnet", "all_conv_1x1", None]
+    tables = json.dumps([dict(record.architecture) for record in records])
+    again = (*WARM[:-1], "again", "--strategy", "listed", "--set", f"listed.architectures={tables}")
+    assert automl(*again).code == 0, "JSON as scripts print it"
+    assert [dict(record.architecture) for record in load_study("again").records] == json.loads(tables)
+
+
+def test_an_unknown_start_is_placed_at_its_flag_before_anything_is_written(automl):
+    ran = automl(*WARM, "--strategy", "random_search", "--set", 'strategy.start=["resnte"]')
+    assert ran.code == 4
+    assert ran.err.startswith('error: --set strategy.start=["resnte"]: `random_search.start`: unknown architecture'), (
+        ran.err
+    )
+    assert "did you mean 'resnet'?" in ran.err
+    assert automl("show", "warm").code != 0

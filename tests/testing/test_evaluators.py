@@ -12,7 +12,12 @@ from automl.options import parse_options
 from automl.plugins import registry
 from automl.testing import EvaluatorSuite
 
-OPTIONS: dict[str, dict[str, Any]] = {"train": {"epochs": 2}, "surrogate": {"exact": False, "trees": 5}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "train": {"epochs": 2},
+    "surrogate": {"exact": False, "trees": 5},
+    "stability": {"steps": 5},
+    "quick_train": {"steps": 5},
+}
 SPACES = {
     "edit_distance": "nas_cell",
     "nas_bench_101": "nas_cell",

@@ -12,6 +12,7 @@ from automl.options import parse_options
 from automl.plugins import registry
 from automl.strategy import Problem
 from automl.testing import StrategySuite
+from automl.warm_start import WarmStarted
 
 OPTIONS: dict[str, dict[str, Any] | Callable[[Problem], dict[str, Any]]] = {
     "listed": lambda problem: {"architectures": a_list(problem)},
@@ -45,6 +46,14 @@ SLOW = {"optuna_gp"}
 """Strategies that take a tenth of a second per ask or more."""
 
 
+def made(name, problem):
+    """Return a registered strategy with the options of this file."""
+    component = registry().load("strategy", name)
+    options = OPTIONS.get(name, {})
+    values = options(problem) if callable(options) else options
+    return component(problem, parse_options(component, name, values))
+
+
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in registry().names("strategy")],
@@ -56,7 +65,21 @@ class TestEveryRegisteredStrategy(StrategySuite):
         self.differs_with_seed = name not in FIXED
 
     def make(self, problem):
-        component = registry().load("strategy", self.name)
-        options = OPTIONS.get(self.name, {})
-        values = options(problem) if callable(options) else options
-        return component(problem, parse_options(component, self.name, values))
+        return made(self.name, problem)
+
+
+WARM = ("regularized_evolution", "local_search", "rl_controller", "tpe", "cmaes", "nsga2", "bananas", "gp", "qmc")
+"""Strategies of every sort, each of which is another strategy after a warm start."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in WARM[:2] else pytest.mark.slow) for name in WARM]
+)
+class TestEveryWarmStartedStrategy(StrategySuite):
+    @pytest.fixture(autouse=True)
+    def _named(self, name):
+        self.name = name
+
+    def make(self, problem):
+        rng = default_rng(3)
+        return WarmStarted(made(self.name, problem), [problem.space.sample(rng) for _ in range(4)])

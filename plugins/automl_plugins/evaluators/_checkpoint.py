@@ -49,6 +49,7 @@ class Checkpoint:
             "epoch": run.epoch,
             "seconds": run.seconds,
             "train_loss": run.train_loss,
+            "others": [optimizer.state_dict() for optimizer in run.others],
         }
         with draft.open("wb") as file:
             torch.save(state, file)
@@ -82,5 +83,7 @@ class Checkpoint:
             return
         run.network.load_state_dict(state["network"])
         run.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, other in zip(run.others, state.get("others", ()), strict=True):
+            optimizer.load_state_dict(other)
         run.scaler.load_state_dict(state["scaler"])
         run.epoch, run.seconds, run.train_loss = state["epoch"], state["seconds"], state["train_loss"]

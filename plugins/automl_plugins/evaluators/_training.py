@@ -151,7 +151,10 @@ class Settings:
 
 @dataclass(slots=True)
 class Run:
-    """A network in training, and how far it has come."""
+    """A network in training, and how far it has come.
+
+    ``others`` are optimisers of parameters that ``optimizer`` leaves out; their owner takes their steps.
+    """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -159,6 +162,7 @@ class Run:
     epoch: int = 0
     seconds: float = 0.0
     train_loss: float = math.nan
+    others: tuple[torch.optim.Optimizer, ...] = ()
 
     @classmethod
     def start(cls, network: nn.Module, settings: Settings) -> Run:
@@ -221,13 +225,13 @@ def train_epoch(run: Run, split: Split, settings: Settings, context: Context) ->
     augment = torch.Generator(settings.device).manual_seed(derive_seed(context.seed, "augment", epoch))
     batches = split.batches(settings.batch_size, settings.device, shuffle=shuffle, drop_last=settings.drop_last)
     total, seen = torch.zeros((), device=settings.device), 0
-    with _seeded(derive_seed(context.seed, "dropout", epoch), settings.device):
+    with seeded(derive_seed(context.seed, "dropout", epoch), settings.device):
         for index, (inputs, targets) in enumerate(batches):
             context.check()
             if settings.is_augmented:
                 inputs = light_augmentation(inputs, settings.is_flipped, augment)
             rate = settings.learning_rate(run.epoch * settings.steps + index)
-            total += _step(run, settings.arranged(inputs), targets, rate, settings, context) * len(targets)
+            total += take_step(run, settings.arranged(inputs), targets, rate, settings, context) * len(targets)
             seen += len(targets)
     loss = float(total) / seen
     if not math.isfinite(loss):
@@ -244,7 +248,7 @@ def validate(run: Run, split: Split, settings: Settings, context: Context) -> di
     """
     run.network.eval()
     outputs, truths = [], []
-    with torch.inference_mode(), _seeded(derive_seed(context.seed, "validation"), settings.device):
+    with torch.inference_mode(), seeded(derive_seed(context.seed, "validation"), settings.device):
         for inputs, targets in split.batches(_VALIDATION_BATCH, settings.device):
             context.check()
             with settings.autocast():
@@ -258,7 +262,7 @@ def validate(run: Run, split: Split, settings: Settings, context: Context) -> di
     return {f"val_{name}": value for name, value in found.items()}
 
 
-def _step(run: Run, inputs: Tensor, targets: Tensor, rate: float, settings: Settings, context: Context) -> Tensor:
+def take_step(run: Run, inputs: Tensor, targets: Tensor, rate: float, settings: Settings, context: Context) -> Tensor:
     """Take one step and return its loss, on the device and detached."""
     options = settings.options
     for group in run.optimizer.param_groups:
@@ -303,7 +307,7 @@ def _precision(precision: str, device: torch.device) -> torch.dtype | None:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators, which dropout draws from, and put them back after the block."""
     is_cuda = device.type == "cuda"
     index = torch.cuda.current_device() if is_cuda and device.index is None else device.index

@@ -23,6 +23,7 @@ from automl_plugins.evaluators._training import (
 )
 
 _SAVE_EVERY_SECONDS = 60.0
+_SAVING_SHARE = 0.05
 
 _CLASSIFICATION = (Metric("val_accuracy", "max", doc="Share of validation examples classified rightly."),)
 _REGRESSION = (
@@ -70,6 +71,34 @@ class Train(Evaluator):
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         return self.fit(candidate, context).metrics
 
+    def retrain(self, candidate: Candidate, context: Context) -> nn.Module:
+        """Train for all ``epochs`` on the context's training split, and look at no other; see `automl.Trainer`.
+
+        At most a twentieth of the time goes into checkpoints.
+
+        Raises:
+            TrainingDiverged: a loss became infinite or not a number.
+        """
+        train = self._splits.of(context.task, "train", torch.device(context.device))
+        settings = Settings.of(self.options, context, len(train))
+        run = Run.start(candidate.build(context.task, context.seed), settings)
+        checkpoint = Checkpoint.of(candidate, self.options, context, "retrain")
+        if checkpoint is not None:
+            checkpoint.restore(run, self.options.epochs)
+        saver = _Saver(checkpoint, run)
+        if run.epoch:
+            context.report(run.epoch, {"train_loss": run.train_loss, "train_time": run.seconds})
+        while run.epoch < self.options.epochs:
+            train_epoch(run, train, settings, context)
+            is_last = run.epoch == self.options.epochs
+            saver.save_if_due(is_due=is_last)
+            try:
+                context.report(run.epoch, {"train_loss": run.train_loss, "train_time": run.seconds})
+            except BaseException:
+                saver.save_if_due(is_due=True)
+                raise
+        return run.network.eval()
+
     def fit(self, candidate: Candidate, context: Context, name: str = "train") -> Fitted:
         """Train as `evaluate` does, and return the network too.
 
@@ -105,3 +134,21 @@ class Train(Evaluator):
         run.network.eval()
         reached = {**found, "train_loss": run.train_loss, "train_time": run.seconds}
         return Fitted(run.network, {metric.name: reached[metric.name] for metric in self.metrics(context.task)})
+
+
+class _Saver:
+    """Saves a run now and then: as often as takes `_SAVING_SHARE` of the time at most."""
+
+    def __init__(self, checkpoint: Checkpoint | None, run: Run) -> None:
+        self._checkpoint, self._run = checkpoint, run
+        self._saved_epoch, self._saved_at, self._pause = run.epoch, time.monotonic(), 0.0
+
+    def save_if_due(self, *, is_due: bool) -> None:
+        """Save the run, unless that was done after this epoch; when it is not due, only after a pause."""
+        now = time.monotonic()
+        if self._checkpoint is None or self._run.epoch == self._saved_epoch:
+            return
+        if is_due or now - self._saved_at >= self._pause:
+            self._checkpoint.save(self._run)
+            self._saved_epoch, self._saved_at = self._run.epoch, time.monotonic()
+            self._pause = (self._saved_at - now) / _SAVING_SHARE

@@ -7,42 +7,21 @@ its note, and the next ask goes on after the last place that is told or pending.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from numpy.random import Generator
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from automl import (
-    Architecture,
-    BaseOptions,
-    ConfigurationError,
-    InvalidArchitecture,
-    Problem,
-    Proposal,
-    Strategy,
-    Trial,
-)
+from automl import BaseOptions, GivenArchitectures, Problem, Proposal, Strategy, Trial, given_architectures
 
 
 class ListedOptions(BaseOptions):
     """Options of `Listed`."""
 
-    architectures: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
-    """The architectures, in order, each as the decisions that `automl show --json` prints; on the command line the JSON
-    list of them. Repeats are proposed as they are."""
-
-    @field_validator("architectures", mode="before")
-    @classmethod
-    def _from_json(cls, value: object) -> object:
-        """Read a list that is written as JSON, since `--set` reads TOML, which writes tables differently."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"it is no JSON list of architectures ({error})") from None
+    architectures: Annotated[GivenArchitectures, Field(min_length=1)]
+    """The architectures, in order, each as the decisions that `automl show --json` prints, or as a name that `automl
+    describe space NAME` lists; on the command line the JSON list of them. Repeats are proposed as they are."""
 
 
 class Listed(Strategy):
@@ -58,7 +37,7 @@ class Listed(Strategy):
 
     def __init__(self, problem: Problem, options: ListedOptions) -> None:
         super().__init__(problem, options)
-        self._architectures = [self._member(place) for place in range(len(options.architectures))]
+        self._architectures = given_architectures(problem.space, options.architectures, "listed.architectures")
         self._told = 0
 
     def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal | None:
@@ -71,15 +50,6 @@ class Listed(Strategy):
     def tell(self, trial: Trial) -> None:
         """Remember how far the list has been gone through."""
         self._told = max(self._told, _after(trial))
-
-    def _member(self, place: int) -> Architecture:
-        try:
-            return self.problem.space.validate(Architecture.from_json(self.options.architectures[place]))
-        except InvalidArchitecture as invalid:
-            raise ConfigurationError(
-                f"`listed.architectures`: number {place}, from 0, is not in the space: {invalid}; "
-                "write decisions as `automl show STUDY --json` prints them"
-            ) from invalid
 
 
 def _after(trial: Trial) -> int:

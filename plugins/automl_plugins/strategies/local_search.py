@@ -108,7 +108,8 @@ class LocalSearch(Strategy):
         """Remember the trial, and move as far as what is known allows."""
         self._remember(trial)
         descent = trial.note.get("descent", self.descent)
-        if _is_start(trial):
+        is_founder = trial.note.get("operator") == "start" and self.centre is None  # of a warm start
+        if _is_start(trial) or is_founder:
             self._starts[descent].append(trial)
         elif self.options.variant == "first" and descent == self.descent and self._is_better(trial):
             self._move(trial)

@@ -12,7 +12,7 @@ processes.)
 Where we deviate: a round is ``batch_size`` proposals and not one, which costs a tenth (set it to 1 for the papers');
 losses are standardised, since weights start at N(0, 1), where the code of [2] takes them as they are; the initial
 network is 0 everywhere, as [1] has it, where that of [2] is a random function many times larger than any target
-(``start``; chosen on CIFAR-10, as was the target, ``auto``); U is made anew
+(``initial_weights``; chosen on CIFAR-10, as was the target, ``auto``); U is made anew
 from what was told with the gradients of the current network, where [2] keeps those of the network of the time, so that
 a resumed study does not have to fit all its former networks; and 10 initial points instead of 40, 400 candidates
 instead of 10,000, which suit budgets of a few hundred trials.
@@ -66,7 +66,7 @@ class NeuralUcb(BatchedSurrogate):
         """Best trials that are mutated."""
         units: Annotated[int, Field(ge=1)] = 100
         """Units of the hidden layer."""
-        start: Literal["symmetric", "gaussian"] = "symmetric"
+        initial_weights: Literal["symmetric", "gaussian"] = "symmetric"
         """Initial weights N(0, 1): all of them (`gaussian`), or in pairs of units that cancel each other, so that the
         network starts at 0 everywhere (`symmetric`)."""
         steps: Annotated[int, Field(ge=1)] = 1000
@@ -149,7 +149,7 @@ class NeuralUcb(BatchedSurrogate):
         rng = derive_rng(seed, _NAME, "weights")
         hidden = np.stack([*of_inputs, rng.standard_normal(units)], axis=1)
         output = rng.standard_normal(units + 1)
-        if self.options.start == "symmetric":
+        if self.options.initial_weights == "symmetric":
             half = units // 2
             hidden[half : 2 * half], output[half : 2 * half] = hidden[:half], -output[:half]
             output[2 * half :] = 0.0

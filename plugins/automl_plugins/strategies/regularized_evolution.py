@@ -1,7 +1,11 @@
 """Strategy ``regularized_evolution``: aging evolution by tournament and mutation [1], with a choice of crossovers.
 
 A queue of ``population_size`` architectures starts at random. Each step draws ``tournament_size`` members, mutates the
-best of them, and appends the child; the oldest leaves.
+best of them, and appends the child; the oldest leaves. With several objectives the winner is a random non-dominated one
+of the drawn, or the one of the best average (``selection``), as in [3].
+
+The search of [3] has ``founders = 5000``, ``population_size = 2500`` and ``tournament_share = 0.05``, and mutates as
+the space `evonorm` says; these numbers are as remembered from the paper.
 
 With a crossover, every other step (``crossover_share``) recombines the winners of two tournaments instead, so that
 strategies can be compared that differ in this one thing:
@@ -16,6 +20,7 @@ that are invalid or equal to a parent, the first winner is mutated.
 
 [1] Real, Aggarwal, Huang and Le. Regularized evolution for image classifier architecture search. AAAI 2019.
 [2] Qiu and Miikkulainen. Shortest edit path crossover. ICML 2023. arXiv 2210.14016.
+[3] Liu, Brock, Simonyan and Le. Evolving normalization-activation layers. NeurIPS 2020. arXiv 2004.02967.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ from automl import (
     Trial,
 )
 from automl_plugins.strategies._crossover import sep_child
-from automl_plugins.strategies._population import Population, PopulationOptions
+from automl_plugins.strategies._population import Population, PopulationOptions, check_selection
 
 _REDRAWS = 50
 
@@ -55,9 +60,9 @@ class RegularizedEvolution(Strategy):
 
         replace: bool = True
         """Draw the members of a tournament with replacement, as the published benchmark code does."""
-        mutation: Literal["one", "perturb"] = "one"
+        mutation: Literal["space", "one", "perturb"] = "space"
         """`one` changes one decision, as published; `perturb` changes each with the space's own rate, about one per
-        role."""
+        role, or is the space's own mutation; `space` is the one that was published with the space, `one` as a rule."""
         must_change: Literal["architecture", "network"] = "network"
         """What a mutation must change: the `network`, so that changes of dead parts are drawn again, or only the
         `architecture`, as in the published code for tables, which list a value for each encoding."""
@@ -72,6 +77,7 @@ class RegularizedEvolution(Strategy):
 
     def __init__(self, problem: Problem, options: Any = None) -> None:
         super().__init__(problem, options)
+        check_selection("regularized_evolution", self.options, problem.goal)
         self.population = Population(self.options, problem.trials)
 
     def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
@@ -90,7 +96,7 @@ class RegularizedEvolution(Strategy):
     def _is_crossover(self, pending: int) -> bool:
         """Say whether the crossovers due by now, spread evenly over the steps, include this step."""
         share = self.options.crossover_share if self.options.crossover != "none" else 0.0
-        step = max(0, self.population.told + pending - self.population.size)
+        step = self.population.steps(pending)
         return math.floor((step + 1) * share) > math.floor(step * share)
 
     def _crossover(self, rng: Generator) -> Proposal | None:
@@ -108,7 +114,8 @@ class RegularizedEvolution(Strategy):
         """Mutate the parent, again until what must change has changed."""
         space, options = self.problem.space, self.options
         architecture = space.reorder(parent.architecture, rng) if options.reorder else parent.architecture
-        change = space.perturb if options.mutation == "perturb" else space.mutate
+        way = space.published_mutation if options.mutation == "space" else options.mutation
+        change = space.perturb if way == "perturb" else space.mutate
         child = change(architecture, rng)
         for _ in range(_REDRAWS if options.must_change == "network" else 0):
             if space.key(child) != parent.key:

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from automl import Problem, Proposal, Strategy, Trial
 from automl_plugins.strategies._crossover import sep_child
-from automl_plugins.strategies._population import Population, PopulationOptions
+from automl_plugins.strategies._population import Population, PopulationOptions, check_selection
 
 _REDRAWS = 10
 
@@ -55,13 +55,14 @@ class SepCrossover(Strategy):
 
     def __init__(self, problem: Problem, options: Any = None) -> None:
         super().__init__(problem, options)
+        check_selection("sep_crossover", self.options, problem.goal)
         self.population = Population(self.options, problem.trials)
 
     def ask(self, rng: Generator, pending: Sequence[Trial]) -> Proposal:
         """Return a random architecture at first, then in turn a mutation and a crossover."""
         if self.population.is_founding(len(pending)):
             return Proposal(self.problem.space.sample(rng), note={"operator": "random"})
-        is_crossover = (self.population.told + len(pending) - self.population.size) % 2 == 1
+        is_crossover = self.population.steps(len(pending)) % 2 == 1
         if is_crossover and (crossed := self._crossover(rng)) is not None:
             return crossed
         return self._mutation(rng)

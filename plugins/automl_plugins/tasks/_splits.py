@@ -45,6 +45,10 @@ class SplitOptions(BaseOptions):
         return {name: shares[name] for name in missing}
 
 
+_TOLD = 16
+"""Columns whose statistics are told one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """A per-channel (images) or per-feature (rows) shift and scale that makes training inputs standard.
@@ -72,6 +76,15 @@ class Scale:
         tiny = np.finfo(np.float32).eps * np.abs(mean)
         deviation = np.where(deviation > tiny, deviation, 1.0)
         return cls(mean.astype(np.float32).reshape(shape), deviation.astype(np.float32).reshape(shape))
+
+    @property
+    def in_words(self) -> str:
+        """What `apply` does, with the numbers; of more than a few columns only the way to get them."""
+        if self.mean.size > _TOLD:
+            return "Each feature had its mean over the training split subtracted and was divided by its deviation."
+        mean, deviation = (", ".join(f"{each:.7g}" for each in array.ravel()) for array in (self.mean, self.deviation))
+        where = "" if self.mean.size == 1 else " (by channel)" if self.mean.ndim > 1 else " (by feature)"
+        return f"Subtract {mean} and divide by {deviation}{where}."
 
     def apply(self, inputs: Numbers) -> npt.NDArray[np.float32]:
         """Return standardised inputs."""

@@ -84,6 +84,15 @@ class Arrays(Task):
     def horizontal_flip(self) -> bool:
         return self.is_image and bool(self.options.horizontal_flip)
 
+    @property
+    def preparation(self) -> str:
+        of_targets = "" if self.task_kind == "classification" else " Outputs are standardised as the targets were."
+        return (
+            f"Images have their channels first. {self._contents.scale.in_words}{of_targets}"
+            if self.is_image
+            else (f"{self._contents.scale.in_words}{of_targets}")
+        )
+
     def load(self, split: SplitName) -> TensorSplit:
         examples = self._contents.splits[split]
         inputs = torch.from_numpy(np.ascontiguousarray(self._contents.scale.apply(examples.inputs)))

@@ -89,6 +89,20 @@ class Csv(Task):
         """Names of the classes, in the order of their indices; none in regression."""
         return self._contents.classes
 
+    @property
+    def output_scale(self) -> tuple[float, float]:
+        values = self._contents.values
+        return (values.mean, values.unit) if values else (0.0, 1.0)
+
+    @property
+    def preparation(self) -> str:
+        values = self._contents.values
+        of_targets = f" Multiply outputs by {values.unit:.7g} and add {values.mean:.7g}." if values else ""
+        return (
+            "Numbers are standardised by the training split, missing ones become its median with an indicator, "
+            f"categories become features of 0 or 1; the task csv does it.{of_targets}"
+        )
+
     def load(self, split: SplitName) -> TensorSplit:
         contents = self._contents
         own = contents.rows[split]

@@ -42,10 +42,18 @@ class Digits(Task):
     def horizontal_flip(self) -> bool:
         return False
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(map(str, range(10)))
+
+    @property
+    def preparation(self) -> str:
+        return f"Pixels are 0 (white) to 16 (black). {self._scale.in_words}"
+
     def load(self, split: SplitName) -> TensorSplit:
         images, labels = self._examples
         rows = self._rows[split]
-        scaled = Scale.of(images[self._rows["train"]]).apply(images[rows])
+        scaled = self._scale.apply(images[rows])
         return TensorSplit(torch.from_numpy(scaled), torch.from_numpy(labels[rows]))
 
     def digest(self) -> str:
@@ -57,6 +65,10 @@ class Digits(Task):
     def _examples(self) -> tuple[npt.NDArray[np.float32], Rows]:
         bunch = load_digits()
         return bunch.images.astype(np.float32)[:, None], bunch.target.astype(np.int64)
+
+    @cached_property
+    def _scale(self) -> Scale:
+        return Scale.of(self._examples[0][self._rows["train"]])
 
     @cached_property
     def _rows(self) -> dict[SplitName, Rows]:

@@ -112,6 +112,10 @@ class Functions(Task):
     def task_kind(self) -> TaskKind:
         return "regression"
 
+    @property
+    def output_scale(self) -> tuple[float, float]:
+        return self._values.mean, self._values.unit
+
     def load(self, split: SplitName) -> TensorSplit:
         inputs, targets = self._examples[split]
         return TensorSplit(torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(self._values.apply(targets)))

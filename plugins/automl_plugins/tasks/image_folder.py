@@ -128,6 +128,16 @@ class ImageFolder(Task):
         """Names of the classes, in the order of their indices."""
         return self._found.classes
 
+    @property
+    def preparation(self) -> str:
+        decoder = self._decoded.decoder
+        width, height = decoder.size
+        colour = "greyscale" if decoder.channels == 1 else "RGB"
+        return (
+            f"Images are {colour}, scaled until they cover {width} x {height} pixels and cut to their middle, pixels 0 "
+            f"to 255. {self._decoded.scale.in_words}"
+        )
+
     def load(self, split: SplitName) -> Split:
         decoded = self._decoded
         rows = decoded.rows[split]

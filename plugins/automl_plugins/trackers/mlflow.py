@@ -14,7 +14,18 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from automl import AutomlError, BaseOptions, Comparison, ConfigurationError, Progress, Study, Tracker, Trial
+from automl import (
+    AutomlError,
+    BaseOptions,
+    Comparison,
+    ConfigurationError,
+    Progress,
+    Study,
+    Task,
+    Tracker,
+    TrainedModel,
+    Trial,
+)
 from automl_plugins.trackers._mlflow_mirror import server
 from automl_plugins.trackers._mlflow_mirror.assignment import Assignment, Children, Status
 from automl_plugins.trackers._mlflow_mirror.places import Place, holds_credentials, place_of
@@ -142,6 +153,23 @@ class Mlflow(Tracker):
             log.warning("%s: %s; %s", where, self._writer.trouble, self._remedy)
         elif self._writer.exit_code is None:
             log.info("%s is being written to MLflow in the background", self._name)
+
+    def model_trained(self, study: Study, model: TrainedModel, task: Task) -> None:
+        """Write the model's run, with the model in it, below that of its study; it is waited for."""
+        if importlib.util.find_spec("mlflow") is None:
+            log.warning("mlflow is not installed: the model is not logged (use --no-mlflow to leave it out)")
+            return
+        from automl_plugins.trackers._mlflow_mirror.connection import TROUBLE
+        from automl_plugins.trackers._mlflow_mirror.models import log_model
+
+        place = place_of(study.store.url, self.options.tracking_uri)
+        which = f"trial {model.record.trial} (seed {model.record.seed})"
+        try:
+            if reason := log_model(study, model, task, place):
+                log.warning("MLflow has %s as weights alone, since torch cannot trace it: %s", which, reason)
+        except TROUBLE as trouble:
+            reason = (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
+            log.warning("%s is not in MLflow at %s: %s; the model is safe", which, place.display_uri, reason)
 
     def join(self, seconds: float) -> bool:
         """Wait until the writer has ended, at most ``seconds``; say whether all is mirrored."""

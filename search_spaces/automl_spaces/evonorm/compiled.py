@@ -121,11 +121,9 @@ class ExpressionLayer(nn.Module):
 
     def note(self, step: Step, moment: Tensor, count: int) -> None:
         """Average the moment of a batch into the running one, the variance unbiased."""
-        with torch.no_grad():
-            unbiased = count / (count - 1) if step.operation == "STD" and count > 1 else 1.0
-            running = self._buffer(step)
-            newest = (moment.detach() * unbiased).expand(1, self.channels, 1, 1).flatten()
-            running.lerp_(newest.to(running.dtype), self.momentum)
+        unbiased = count / (count - 1) if step.operation == "STD" and count > 1 else 1.0
+        newest = moment.detach().flatten()
+        self._buffer(step).mul_(1 - self.momentum).add_(newest, alpha=self.momentum * unbiased)
 
     def _buffer(self, step: Step) -> Tensor:
         return self.get_buffer(_buffer_name(step.operation, step.number))

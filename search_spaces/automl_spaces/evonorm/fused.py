@@ -6,6 +6,7 @@ twice, and run under ``torch.func.vmap``.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -13,6 +14,17 @@ from torch import Tensor
 from torch.autograd import Function
 
 
+def keep_signature(function: type[Function]) -> type[Function]:
+    """Return ``function`` with the signature of its ``forward`` at hand.
+
+    ``Function.apply`` asks for it at every call, and working it out takes longer than a pass over a small image (PyTorch
+    2.13, ``bind_default_args``).
+    """
+    function.forward.__signature__ = inspect.signature(function.forward)  # type: ignore[attr-defined]
+    return function
+
+
+@keep_signature
 class _Maximum(Function):
     generate_vmap_rule = True
 
@@ -31,6 +43,7 @@ class _Maximum(Function):
         return to_one.sum_to_size(one.shape), (gradient - to_one).sum_to_size(other.shape)
 
 
+@keep_signature
 class _Quotient(Function):
     generate_vmap_rule = True
 

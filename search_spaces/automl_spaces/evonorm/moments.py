@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from automl_spaces.evonorm.fused import keep_signature
+
 Pair = tuple[Tensor, Tensor]
 
 
+@keep_signature
 class _PixelMoments(Function):
     """Mean and biased variance over the pixels, with a backward pass of one fused operation.
 

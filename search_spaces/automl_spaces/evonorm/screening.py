@@ -26,6 +26,13 @@ from automl_spaces.evonorm.expression import INITIAL, Expression, Node
 Array: TypeAlias = NDArray[np.float64]
 Reason = Literal["no input", "not finite", "constant", "identity"]
 
+DEFECTS: dict[Reason, str] = {
+    "no input": "its output does not depend on its input",
+    "not finite": "its output is not finite",
+    "constant": "its output is constant",
+    "identity": "its output is its input",
+}
+
 EPSILON = 1e-5
 
 _BATCH, _CHANNELS, _SIDE, _GROUPS = 4, 8, 3, 4

@@ -5,8 +5,9 @@ earlier nodes: types first, then index sets, so that a random node is an additio
 of random expressions do not depend on their input. They are drawn again, unless ``members = "all"``: in [1] they are
 members, and tests reject them.
 
-A mutation of [1] redraws one node, operation and operands: that is `EvoNorm.perturb`, which strategies use with
-``mutation = "perturb"``. `EvoNorm.mutate` changes one answer, as in every space; both leave the other nodes alone.
+A mutation of [1] redraws one node, operation and operands: that is `EvoNorm.perturb`, which `regularized_evolution`
+uses here unless it is told otherwise. `EvoNorm.mutate` changes one answer, as in every space; both leave the other
+nodes alone.
 
 See `expression` for the graph and what we decided about it, `compiled` for the module, `backbones` for the network
 around it.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import networkx as nx
 from pydantic import Field
@@ -27,8 +28,8 @@ from automl import (
     Architecture,
     BaseOptions,
     Chooser,
-    ConfigurationError,
     Decision,
+    Explanation,
     GraphSpace,
     InvalidArchitecture,
     RandomChooser,
@@ -48,6 +49,7 @@ from automl_spaces.evonorm.expression import (
 )
 from automl_spaces.evonorm.graphs import computed_graph_of, expression_of, graph_of
 from automl_spaces.evonorm.named import NAMED
+from automl_spaces.evonorm.screening import DEFECTS, screen
 from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ class EvoNormOptions(BaseOptions):
     """Weight of the newest batch in running moments."""
 
     backbone: Backbone = "resnet"
-    """The network around the layer: pre-activation residual, or after MobileNetV2 or EfficientNet."""
+    """The network around the layer: pre-activation residual, or after MobileNetV2 or EfficientNet. Evaluators can be asked
+    for several, whatever this is: `--set train.variants=all`."""
 
     width: int = Field(default=8, ge=1)
     """Channels of the first stage; they double from stage to stage."""
@@ -87,8 +90,9 @@ class EvoNormOptions(BaseOptions):
     depth: int = Field(default=1, ge=1, le=20)
     """Blocks in each stage."""
 
-    stages: int = Field(default=3, ge=1, le=6)
-    """Stages, with halved images between them where they are large enough."""
+    stages: int = Field(default=2, ge=1, le=6)
+    """Stages, with halved images between them where they are large enough. Two are for small images and a processor; take
+    three for CIFAR-10."""
 
 
 class EvoNorm(GraphSpace[Expression]):
@@ -101,6 +105,8 @@ class EvoNorm(GraphSpace[Expression]):
 
     paper: ClassVar[str] = "Liu et al. Evolving Normalization-Activation Layers. NeurIPS 2020. arXiv 2004.02967."
     Options: ClassVar[type[BaseOptions]] = EvoNormOptions
+    published_mutation = "perturb"
+    named_blueprints = NAMED
 
     def decide(self, choose: Chooser) -> Expression:
         """Ask for the nodes in order: operation, index set if it aggregates, operands."""
@@ -135,17 +141,6 @@ class EvoNorm(GraphSpace[Expression]):
                 values[f"{name}_{number}"] = operand
         return values
 
-    def named(self, name: str) -> Architecture:
-        """Return a published layer as an architecture: a key of `NAMED`.
-
-        Raises:
-            ConfigurationError: there is no such layer.
-            InvalidArchitecture: it has more nodes than the space, or another series.
-        """
-        if name not in NAMED:
-            raise ConfigurationError(f"there is no layer {name!r}; choose among {', '.join(NAMED)}")
-        return self.record(ReplayChooser(self.encode(NAMED[name])))
-
     def check(self, task: Task) -> None:
         """Refuse tasks whose inputs are no images."""
         image_shape(task, "evonorm")
@@ -156,14 +151,29 @@ class EvoNorm(GraphSpace[Expression]):
         Raises:
             ConfigurationError: the task's inputs are no images.
         """
+        return self.build_variant(blueprint, task, self.options.backbone)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The three backbones, in each of which [1] scores a layer."""
+        return get_args(Backbone)
+
+    def build_variant(self, blueprint: Expression, task: Task, variant: str) -> nn.Module:
+        """Return the backbone ``variant`` with the layer in it, whatever the option `backbone` is.
+
+        Raises:
+            ConfigurationError: there is no such backbone, or the task's inputs are no images.
+        """
         from automl_spaces.evonorm import backbones
 
+        if variant not in self.variants:
+            return super().build_variant(blueprint, task, variant)
         options = self.options
         network = {
             "resnet": backbones.resnet,
             "mobilenet": backbones.mobilenet,
             "efficientnet": backbones.efficientnet,
-        }[options.backbone]
+        }[variant]
         sizes = backbones.Sizes(width=options.width, depth=options.depth, stages=options.stages)
         return network(self.layer_factory(blueprint), task, sizes)
 
@@ -183,6 +193,21 @@ class EvoNorm(GraphSpace[Expression]):
     def title(self, blueprint: Expression) -> str:
         """Return the formula."""
         return blueprint.formula()
+
+    def explain(self, blueprint: Expression, network: nn.Module, task: Task) -> Explanation:
+        """Return the layer's formula, the range of its parameters, and its graph."""
+        from automl_spaces.evonorm.explain import explain
+
+        return explain(blueprint, network)
+
+    def defect(self, blueprint: Expression) -> str | None:
+        """Return what `screen` has against the layer: no dependence on its input, not finite, constant, identity."""
+        reason = screen(blueprint).reason
+        return None if reason is None else DEFECTS[reason]
+
+    def function_key(self, blueprint: Expression) -> str | None:
+        """Return the fingerprint of the layer's outputs; ``None`` where it has no finite ones that depend on x."""
+        return screen(blueprint).fingerprint or None
 
     def mutation_rates(self, decisions: list[Decision]) -> list[float]:
         """Return the chance that `perturb` redraws a decision's node."""

@@ -11,16 +11,27 @@ layers deep.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from automl import BaseOptions, Chooser, SearchSpace, Task
-from automl_spaces.kan._choices import Distinct, LayerChoice, LayerOptions, Width, choose_layer
+from automl import Architecture, BaseOptions, Chooser, ReplayChooser, SearchSpace, Supernet, Task, Value
+from automl_spaces.kan._choices import (
+    Distinct,
+    LayerChoice,
+    LayerOptions,
+    Width,
+    answers_of,
+    choose_layer,
+    convolution,
+    linear_layer,
+)
+from automl_spaces.kan.operators import CONV_GROWTH, LAYER_OPERATORS, in_one_layer, perturb, wider, with_nodes
 from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from torch import nn
 
 Pooling: TypeAlias = Literal["max", "average"]
@@ -77,15 +88,32 @@ class ConvKan(SearchSpace[ConvKanBlueprint]):
         """Ask for the number of stages, for each stage, for the pooling, and for the head."""
         options, stages = self.options, []
         depth = choose.categorical("depth", options.depths)
+        channels = None
         for number in range(depth):
             width = choose.categorical(f"width_{number}", options.widths, role="width")
             kernel = choose.categorical(f"kernel_{number}", options.kernels, role="kernel")
-            stages.append(Stage(width, kernel, choose_layer(choose, number, options, is_last=False)))
+            count = options.choices(channels)
+            stages.append(Stage(width, kernel, choose_layer(choose, number, options, is_last=False, count=count)))
+            channels = width
         poolings: tuple[Pooling, ...] = ("max", "average")
         pooling = choose.categorical("pooling", poolings) if depth > 1 else None
         head = choose.categorical("head", options.heads)
-        last = choose_layer(choose, "head", options, is_last=True) if head == "kan" else None
+        count = options.choices(channels)
+        last = choose_layer(choose, "head", options, is_last=True, count=count) if head == "kan" else None
         return ConvKanBlueprint(tuple(stages), pooling, last)
+
+    def encode(self, blueprint: ConvKanBlueprint) -> dict[str, Value]:
+        """Return the answers that make `decide` return ``blueprint``: the inverse of the walk."""
+        is_per_node, head = self.options.per == "node", blueprint.head
+        values: dict[str, Value] = {"depth": len(blueprint.stages), "head": "linear" if head is None else "kan"}
+        if blueprint.pooling is not None:
+            values["pooling"] = blueprint.pooling
+        for number, stage in enumerate(blueprint.stages):
+            values |= {f"width_{number}": stage.width, f"kernel_{number}": stage.kernel}
+            values |= answers_of(stage.layer, number, is_last=False, is_per_node=is_per_node)
+        if head is not None:
+            values |= answers_of(head, "head", is_last=True, is_per_node=is_per_node)
+        return values
 
     def check(self, task: Task) -> None:
         """Refuse tasks whose inputs are no images."""
@@ -99,8 +127,6 @@ class ConvKan(SearchSpace[ConvKanBlueprint]):
         """
         from torch import nn
 
-        from automl_spaces.kan.layers import KanConv, KanLinear
-
         channels, height, width = image_shape(task, "conv_kan")
         pooling = nn.MaxPool2d if blueprint.pooling == "max" else nn.AvgPool2d
         network = nn.Sequential()
@@ -108,16 +134,74 @@ class ConvKan(SearchSpace[ConvKanBlueprint]):
             if number and min(height, width) > 1:
                 network.append(pooling(2))
                 height, width = height // 2, width // 2
-            network.append(KanConv(channels, stage.width, stage.kernel, stage.layer.spec()))
+            network.append(convolution(channels, stage.width, stage.kernel, stage.layer))
             channels = stage.width
         network.extend([nn.AdaptiveAvgPool2d(1), nn.Flatten()])
         head = blueprint.head
         network.append(
-            nn.Linear(channels, task.output_size)
-            if head is None
-            else KanLinear(channels, task.output_size, head.spec())
+            nn.Linear(channels, task.output_size) if head is None else linear_layer(channels, task.output_size, head)
         )
         return network
+
+    @property
+    def has_supernet(self) -> bool:
+        """Whether no layer learns to choose, which is another way to share weights."""
+        return "selected" not in self.options.families
+
+    def supernet(self, task: Task) -> Supernet:
+        """Return the weights of all architectures; see `automl_spaces.kan.supernet` for what is shared.
+
+        Raises:
+            ConfigurationError: the family `selected` is among the options.
+        """
+        from automl_spaces.kan.supernet import conv_kan_supernet
+
+        return conv_kan_supernet(self, task)
+
+    def perturb(self, architecture: Architecture, rng: Generator) -> Architecture:
+        """Grow the network in a way that keeps its function, or change one decision, with even chances."""
+        return perturb(
+            CONV_GROWTH, lambda name: self.grow(architecture, name, rng), lambda: self.mutate(architecture, rng), rng
+        )
+
+    def grow(self, architecture: Architecture, operator: str, rng: Generator) -> Architecture | None:
+        """Apply one of `CONV_GROWTH`; ``None`` where it does not apply."""
+        blueprint, options = self.blueprint(architecture), self.options
+        widths = [stage.width for stage in blueprint.stages]
+        layers = [stage.layer for stage in blueprint.stages]
+        layers += [] if blueprint.head is None else [blueprint.head]
+        if operator == "widen":
+            found = wider(widths, layers, options.widths, rng)
+            if found is None:
+                return None
+            place, widths[place] = found
+            if place + 1 < len(layers):
+                layers[place + 1] = with_nodes(layers[place + 1], options.choices(widths[place]), options, rng)
+        else:
+            changed = in_one_layer(LAYER_OPERATORS[operator], layers, options, rng)
+            if changed is None:
+                return None
+            layers = list(changed)
+        stages = tuple(
+            replace(stage, width=width, layer=layer)
+            for stage, width, layer in zip(blueprint.stages, widths, layers, strict=False)
+        )
+        head = None if blueprint.head is None else layers[-1]
+        return self.record(ReplayChooser(self.encode(replace(blueprint, stages=stages, head=head))))
+
+    def morph(
+        self, network: nn.Module, old: ConvKanBlueprint, new: ConvKanBlueprint, task: Task, *, seed: int = 0
+    ) -> nn.Module | None:
+        """Return the network of ``new`` with the function of ``network``, which is one of ``old``: see `Kan.morph`.
+
+        The pixels at the border see a constant function as 0 beyond it, so that there families with and without
+        constants differ.
+        """
+        from automl_spaces.kan.morphing import morph_into
+
+        if len(old.stages) != len(new.stages):
+            return None
+        return morph_into(network, lambda: self.build(new, task), task, seed)
 
     def title(self, blueprint: ConvKanBlueprint) -> str:
         """Return the stages, the pooling and the head."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -197,7 +198,7 @@ def formula(layers: Sequence[KanLinear], inputs: Tensor, *, digits: int = 3) -> 
     return [name[1:-1] for name in names]
 
 
-def draw_edges(edges: Sequence[Edge], path: str | Path, *, columns: int = 6) -> None:
+def draw_edges(edges: Sequence[Edge], path: str | Path | BinaryIO, *, columns: int = 6) -> None:
     """Save a picture of all edges, layer by layer: the function, its best match dashed, and its R²."""
     from matplotlib.figure import Figure
 

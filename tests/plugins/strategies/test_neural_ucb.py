@@ -42,11 +42,11 @@ def test_every_round_starts_from_the_same_weights_whatever_columns_there_are():
 
 
 @pytest.mark.parametrize(
-    ("units", "start", "is_zero"), [(20, "symmetric", True), (21, "symmetric", True), (20, "gaussian", False)]
+    ("units", "initial_weights", "is_zero"), [(20, "symmetric", True), (21, "symmetric", True), (20, "gaussian", False)]
 )
-def test_a_symmetric_start_predicts_nothing(units, start, is_zero):
+def test_a_symmetric_start_predicts_nothing(units, initial_weights, is_zero):
     columns = columns_of([{"a": 1.0, "b": 1.0}])
-    network = strategy_of(FlatSpace(), units=units, start=start)._network(columns)
+    network = strategy_of(FlatSpace(), units=units, initial_weights=initial_weights)._network(columns)
     found = network.predict(np.random.default_rng(0).normal(size=(50, 2)))
     assert (np.abs(found).max() < 1e-4) == is_zero
 

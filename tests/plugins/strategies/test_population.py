@@ -1,8 +1,18 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from automl import Architecture, Trial, TrialState
-from automl_plugins.strategies._population import Population, PopulationOptions
+from automl import Architecture, ConfigurationError, Goal, Objective, Trial, TrialState, dominates
+from automl_plugins.strategies._population import (
+    Population,
+    PopulationOptions,
+    average_winner,
+    check_selection,
+    pareto_winner,
+)
+
+POINTS = st.lists(st.tuples(*[st.integers(-3, 3).map(float)] * 3), min_size=1, max_size=12)
 
 
 def trial(number, *losses, violation=0.0, state=TrialState.COMPLETED):
@@ -100,3 +110,89 @@ def test_a_population_of_equals_pairs_equals():
     population = filled(4, [trial(0, 1.0)] * 4)
     first, second = population.pair(np.random.default_rng(0))
     assert first == second
+
+
+@given(POINTS, st.integers(0, 2**32 - 1))
+def test_a_pareto_winner_is_dominated_by_none_of_the_drawn(points, seed):
+    drawn = [trial(number, *point) for number, point in enumerate(points)]
+    winner = pareto_winner(drawn, np.random.default_rng(seed))
+    assert not any(dominates(other.losses, winner.losses) for other in drawn)
+
+
+@given(POINTS)
+def test_every_member_that_none_dominates_may_win(points):
+    drawn = [trial(number, *point) for number, point in enumerate(points)]
+    front = {one.number for one in drawn if not any(dominates(other.losses, one.losses) for other in drawn)}
+    rng = np.random.default_rng(0)
+    assert {pareto_winner(drawn, rng).number for _ in range(25 * len(front))} == front
+
+
+@given(POINTS)
+def test_an_average_winner_has_the_best_mean(points):
+    drawn = [trial(number, *point) for number, point in enumerate(points)]
+    assert np.mean(average_winner(drawn).losses) == pytest.approx(min(np.mean(point) for point in points))
+
+
+def test_the_average_is_of_the_values_as_they_are():
+    """0.9 and 0.1 beat 0.4 and 0.5: no objective is stretched to the range of the others."""
+    assert average_winner([trial(0, -0.9, -0.1), trial(1, -0.4, -0.5)]).number == 0
+    population = filled(3, [trial(0, -0.9, -0.1), trial(1, -0.4, -0.5), trial(2, -0.1, -0.1)])
+    assert winners(population, 3) == {0, 1}
+    population.selection = "average"
+    assert winners(population, 3) == {0}
+
+
+@given(st.lists(st.integers(-9, 9).map(float), min_size=1, max_size=8), st.integers(0, 99))
+def test_with_one_objective_both_are_the_best(losses, seed):
+    drawn = [trial(number, loss) for number, loss in enumerate(losses)]
+    assert average_winner(drawn) == pareto_winner(drawn, np.random.default_rng(seed))
+    assert average_winner(drawn).losses == (min(losses),)
+
+
+def test_an_average_is_of_the_feasible_where_there_are_any():
+    bad = [trial(0, -9.0, -9.0, violation=2.0), trial(1, 9.0, 9.0, violation=0.1)]
+    assert average_winner([*bad, trial(2, 5.0, 5.0)]).number == 2
+    assert average_winner(bad).number == 1
+
+
+@given(st.lists(st.tuples(*[st.integers(-5, 5).map(float)] * 2), min_size=1, max_size=30), st.integers(1, 9))
+def test_age_alone_decides_who_leaves(points, size):
+    population = filled(size, [trial(number, *point) for number, point in enumerate(points)])
+    assert winners(population, 1, 40 * size) == set(range(len(points))) - set(range(len(points) - size))
+
+
+def test_a_tournament_may_be_a_share_of_the_population():
+    options = PopulationOptions(population_size=40, tournament_share=0.05)
+    population = Population(options, None)
+    for number in range(40):
+        population.add(trial(number, float(number)))
+    rng = np.random.default_rng(0)
+    found = {population.tournament(rng).number for _ in range(2_000)}
+    assert found == set(range(39)), "of two drawn without replacement, any but the worst may be the better"
+    small = Population(PopulationOptions(population_size=3, tournament_share=0.05), None)
+    small.add(trial(0, 0.0))
+    assert small.tournament(rng).number == 0, "at least one is drawn"
+
+
+def test_a_share_and_a_size_exclude_each_other():
+    with pytest.raises(ValueError, match="not both"):
+        PopulationOptions(tournament_size=3, tournament_share=0.5)
+
+
+def test_of_more_founders_than_members_the_newest_stay():
+    population = Population(PopulationOptions(population_size=3, founders=6), None)
+    for number in range(6):
+        assert population.is_founding(0)
+        assert population.steps(0) == 0
+        population.add(trial(number, float(number)))
+    assert not population.is_founding(0)
+    assert (population.steps(0), population.steps(2)) == (0, 2)
+    assert winners(population, 1) == {3, 4, 5}
+
+
+def test_an_average_of_objectives_that_go_different_ways_is_refused():
+    options = PopulationOptions(selection="average")
+    same = Goal((Objective("one", "max"), Objective("other", "max")))
+    check_selection("evolution", options, same)
+    with pytest.raises(ConfigurationError, match=r"`evolution\.selection`.*flops:min.*selection=pareto"):
+        check_selection("evolution", options, Goal((Objective("one", "max"), Objective("flops", "min"))))

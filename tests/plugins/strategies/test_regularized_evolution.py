@@ -10,6 +10,7 @@ from automl import Architecture, Goal, InvalidArchitecture, Objective, Problem, 
 from automl.testing import StrategySuite
 from automl.testing.problems import CellSpace, ConditionalSpace, FlatSpace
 from automl_plugins.strategies.regularized_evolution import RegularizedEvolution, uniform_child
+from automl_spaces.evonorm import EvoNorm
 from automl_spaces.nas_bench_201 import NasBench201
 from automl_spaces.nas_cell import NasCell
 
@@ -204,6 +205,37 @@ def test_perturbing_changes_several_decisions_at_times():
         len(differences(trial.architecture, trials[trial.note["parents"][0]].architecture)) for trial in trials[5:]
     ]
     assert min(changed) == 1 < max(changed)
+
+
+def test_the_space_says_which_mutation_it_was_published_with():
+    class Perturbed(FlatSpace):
+        published_mutation = "perturb"
+
+    def changed(space, **options):
+        trials = evolve(space, 60, lambda trial: trial.number, population_size=5, **options)
+        pairs = [(trial.architecture, trials[trial.note["parents"][0]].architecture) for trial in trials[5:]]
+        return max(len(differences(*pair)) for pair in pairs)
+
+    assert changed(FlatSpace()) == changed(Perturbed(), mutation="one") == 1
+    assert changed(Perturbed()) > 1
+
+
+def test_an_evolved_layer_has_one_node_redrawn():
+    space = EvoNorm()
+    trials = evolve(space, 40, lambda trial: trial.number, population_size=5, tournament_size=2)
+    sizes = []
+    for child in trials[5:]:
+        parent = trials[child.note["parents"][0]]
+        nodes = zip(space.blueprint(child.architecture).nodes, space.blueprint(parent.architecture).nodes, strict=True)
+        assert sum(one != other for one, other in nodes) == 1
+        sizes.append(len(differences(child.architecture, parent.architecture)))
+    assert max(sizes) > 1
+
+
+def test_more_founders_than_members_begin_at_random():
+    trials = evolve(FlatSpace(), 20, lambda trial: trial.number, population_size=4, founders=12, crossover="uniform")
+    assert [trial.note["operator"] for trial in trials[:14]] == ["random"] * 12 + ["mutation", "uniform_crossover"]
+    assert min(trials[12].note["parents"]) >= 8
 
 
 def test_reordering_mutates_another_encoding_of_the_parent():

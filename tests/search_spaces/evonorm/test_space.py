@@ -20,6 +20,7 @@ from automl.testing.strategies import Walk
 from automl_spaces.evonorm import NAMED, EvoNorm, EvoNormOptions, Expression
 from automl_spaces.evonorm.expression import INITIAL, OPERATIONS, index_sets
 from automl_spaces.evonorm.graphs import graph_of
+from automl_spaces.evonorm.screening import screen
 
 SPACE = EvoNorm()
 ALL = EvoNorm(EvoNormOptions(members="all"))
@@ -197,3 +198,15 @@ def test_strategies_propose_members_of_the_space(name):
     assert len(proposed) == 24
     assert all(SPACE.validate(one) == one for one in proposed)
     assert len(set(proposed)) > 12
+
+
+def test_the_space_says_what_is_wrong_with_a_layer_and_knows_its_function():
+    blueprints = [ALL.blueprint(one) for one in samples(200, space=ALL)]
+    assert {ALL.defect(one) is None for one in blueprints} == {True, False}
+    for one in blueprints:
+        found = screen(one)
+        assert (ALL.defect(one) is None) == (found.reason is None)
+        assert ALL.function_key(one) == (found.fingerprint or None)
+    same = [Expression.parse(text) for text in ("ADD 0 1; TANH 4", "TANH 0")]
+    assert len({ALL.function_key(one) for one in same}) == 1
+    assert len({canonical_key(graph_of(one)) for one in same}) == 2

@@ -60,7 +60,13 @@ def comparison_params(comparison: Comparison) -> dict[str, str]:
     settings = definition.settings
     base = definition.base.model_dump(mode="json", exclude={"strategy", "seed", "name", "project", "trackers"})
     strategies = {
-        f"strategies.{each.label}": {"name": each.name, **each.options} if each.options else each.name
+        f"strategies.{each.label}": {
+            "name": each.name,
+            **each.options,
+            **each.model_dump(mode="json", include=set(each.own)),
+        }
+        if each.options or each.own
+        else each.name
         for each in settings.strategies
     }
     return content.params_of({**content.flat(base), **strategies, "seeds": settings.seeds})

@@ -34,7 +34,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 _LOCK_SECONDS = 10.0
 
 # A request that hangs must not hold up the writer for longer than its own pauses do; users may set their own.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -119,7 +119,7 @@ def main() -> int:
     else:
         found = load_study(assignment.study, storage=assignment.storage)
     place = place_of(assignment.storage, assignment.tracking_uri)
-    for name, value in _ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if place.artifacts is not None:
         # Without it MLflow makes a folder `mlruns` wherever the process happens to run.

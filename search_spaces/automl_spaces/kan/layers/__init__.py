@@ -7,7 +7,7 @@ from automl_spaces.kan.layers.bernstein import Bernstein
 from automl_spaces.kan.layers.bspline import BSpline
 from automl_spaces.kan.layers.chebyshev import Chebyshev
 from automl_spaces.kan.layers.conv import KanConv
-from automl_spaces.kan.layers.cost import Cost, layer_cost, mlp_cost, pykan_cost
+from automl_spaces.kan.layers.cost import Cost, layer_cost, mixed_cost, mlp_cost, pykan_cost
 from automl_spaces.kan.layers.families import FAMILIES, make_family
 from automl_spaces.kan.layers.fourier import Fourier
 from automl_spaces.kan.layers.gram import Gram
@@ -15,6 +15,7 @@ from automl_spaces.kan.layers.jacobi import Jacobi
 from automl_spaces.kan.layers.layer import KanLayer
 from automl_spaces.kan.layers.legendre import Legendre
 from automl_spaces.kan.layers.linear import KanLinear
+from automl_spaces.kan.layers.mixed import MixedKanConv, MixedKanLinear, MixedLayer
 from automl_spaces.kan.layers.normalisation import After
 from automl_spaces.kan.layers.piecewise_linear import PiecewiseLinear
 from automl_spaces.kan.layers.polynomial import Polynomial
@@ -47,6 +48,9 @@ __all__ = [
     "KanLinear",
     "KanSpec",
     "Legendre",
+    "MixedKanConv",
+    "MixedKanLinear",
+    "MixedLayer",
     "PiecewiseLinear",
     "Polynomial",
     "Rational",
@@ -58,6 +62,7 @@ __all__ = [
     "extend_grid",
     "layer_cost",
     "make_family",
+    "mixed_cost",
     "mlp_cost",
     "pykan_cost",
     "update_grid",

@@ -45,8 +45,11 @@ class Kernel(ABC):
 
 
 def expand(kernel: Kernel, x: Tensor) -> Tensor:
-    """Return the values of the basis, `(..., size, inputs)`, of ``x``, `(..., inputs)`."""
-    return _applied(_Expansion, x, kernel)
+    """Return the values of the basis, `(..., size, inputs)`, of ``x``, `(..., inputs)`.
+
+    A program that is being exported or compiled gets the plain formula, which holds for every number of rows.
+    """
+    return kernel.plain(x) if torch.compiler.is_compiling() else _applied(_Expansion, x, kernel)
 
 
 class _Expansion(torch.autograd.Function):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -108,6 +109,8 @@ class SplineBasis(Basis):
         order: degree of the pieces.
         knots: `(inputs, grid + 2 order + 1)`.
     """
+
+    per_input: ClassVar[Mapping[str, int]] = {"knots": 0}
 
     knots: Tensor
 

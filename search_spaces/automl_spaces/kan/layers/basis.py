@@ -10,6 +10,7 @@ stretch of memory, and the last two axes flatten to the rows of one matrix produ
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,10 @@ class Basis(nn.Module, ABC):
     Attributes:
         inputs: number of inputs.
         size: functions per input.
+        per_input: tensors with an entry for each input, and which of their axes that is.
     """
+
+    per_input: ClassVar[Mapping[str, int]] = MappingProxyType({})
 
     def __init__(self, inputs: int, size: int) -> None:
         super().__init__()
@@ -51,6 +55,16 @@ class Basis(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.expand(x)
+
+    def of_nodes(self, nodes: Tensor) -> Basis:
+        """Return a copy for the inputs ``nodes`` alone, `(nodes,)` of int64, whose functions are the same."""
+        made = copy.deepcopy(self)
+        made.inputs = len(nodes)
+        for name, axis in self.per_input.items():
+            tensor = getattr(made, name)
+            picked = tensor.detach().index_select(axis, nodes.to(tensor.device))
+            setattr(made, name, nn.Parameter(picked) if isinstance(tensor, nn.Parameter) else picked)
+        return made
 
     def extra_repr(self) -> str:
         return f"{self.inputs}, size={self.size}"

@@ -5,11 +5,14 @@ Drokin. Kolmogorov-Arnold convolutions: design principles and empirical studies.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from automl import ConfigurationError
+from automl_spaces.kan.layers.cost import layer_cost
 from automl_spaces.kan.layers.layer import KanLayer
 from automl_spaces.kan.layers.spec import KanSpec
 
@@ -72,6 +75,15 @@ class KanConv(KanLayer):
 
     def rows(self, x: Tensor) -> Tensor:
         return x.movedim(1, -1).flatten(0, -2)
+
+    def count_operations(self, shape: tuple[int, ...]) -> int:
+        """Return all arithmetic for images of ``shape``, which evaluators ask for; see `layer_cost`."""
+        batch, _, *sides = shape
+        made = math.prod((side + 2 * self.padding - self.kernel) // self.stride + 1 for side in sides)
+        cost = layer_cost(
+            self.spec, self.inputs, self.outputs, taps=self.kernel**2, pixels_in=math.prod(sides), pixels=made
+        )
+        return batch * cost.flops
 
     def extra_repr(self) -> str:
         return f"{self.inputs}, {self.outputs}, {self.kernel}, stride={self.stride}, {self.spec.family}"

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from automl_spaces.kan.layers.spec import KanSpec
+import torch
+
+from automl_spaces.kan.layers.spec import KanSpec, specs_of_nodes
 
 BaseFunction: TypeAlias = Literal["none", "identity", "relu", "sigmoid", "silu", "tanh", "gelu"]
 
@@ -55,6 +58,41 @@ def layer_cost(spec: KanSpec, inputs: int, outputs: int, *, taps: int = 1, pixel
     seen = inputs * (family.flops() * each + _BEFORE_FLOPS[before] + _BASE_FLOPS[spec.base])
     made = 2 * edges * taps * (size + has_base) + outputs * (spec.has_bias + _AFTER_FLOPS[spec.after])
     return Cost(parameters, pixels_in * seen + pixels * made)
+
+
+def mixed_cost(
+    specs: Sequence[KanSpec],
+    of_node: Sequence[int],
+    outputs: int,
+    *,
+    taps: int = 1,
+    pixels_in: int = 1,
+    pixels: int = 1,
+) -> Cost:
+    """Return the cost of a layer whose node ``i`` has ``specs[of_node[i]]``; other arguments as of `layer_cost`.
+
+    Each spec normalises all inputs, and is counted so; bias and what comes behind the sum are there once.
+    """
+    chosen, inputs, cost = specs_of_nodes(specs, of_node), len(of_node), Cost(0, 0)
+    for spec in dict.fromkeys(chosen):
+        nodes = [node for node, each in enumerate(chosen) if each == spec]
+        bare = replace(spec, before="none", after="none", bias=False)
+        cost += layer_cost(bare, len(nodes), outputs, taps=taps, pixels_in=pixels_in, pixels=pixels)
+        before = spec.before_of(inputs)
+        shared = _shared_parameters(spec, nodes, inputs, outputs) - spec.family.shared_parameters(len(nodes), outputs)
+        cost += Cost(shared + 2 * inputs * (before == "layer_norm"), pixels_in * inputs * _BEFORE_FLOPS[before])
+    has_bias, after = any(spec.has_bias for spec in chosen), chosen[0].after
+    behind = Cost(
+        outputs * has_bias + 2 * outputs * (after != "none"), pixels * outputs * (has_bias + _AFTER_FLOPS[after])
+    )
+    return cost + behind
+
+
+def _shared_parameters(spec: KanSpec, nodes: Sequence[int], inputs: int, outputs: int) -> int:
+    """Return the trainable parameters of the layer's basis that belong to ``nodes``."""
+    with torch.device("cpu"):
+        whole = spec.family.edge_basis(inputs, outputs) if spec.family.is_per_edge else spec.family.basis(inputs)
+        return sum(tensor.numel() for tensor in whole.of_nodes(torch.tensor(nodes)).parameters())
 
 
 def pykan_cost(inputs: int, outputs: int, grid: int = 5, order: int = 3, base: BaseFunction = "none") -> Cost:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import skip_init
 
 from automl import ConfigurationError
+from automl_spaces.kan.layers.cost import layer_cost
 from automl_spaces.kan.layers.layer import KanLayer
 from automl_spaces.kan.layers.spec import KanSpec
 
@@ -50,6 +53,10 @@ class KanLinear(KanLayer):
 
     def rows(self, x: Tensor) -> Tensor:
         return x.flatten(0, -2)
+
+    def count_operations(self, shape: tuple[int, ...]) -> int:
+        """Return all arithmetic for inputs of ``shape``, which evaluators ask for; see `layer_cost`."""
+        return layer_cost(self.spec, self.inputs, self.outputs).flops * math.prod(shape[:-1])
 
     def extra_repr(self) -> str:
         return f"{self.inputs}, {self.outputs}, {self.spec.family}"

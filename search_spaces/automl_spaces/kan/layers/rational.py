@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
@@ -76,6 +77,14 @@ class RationalBasis(Basis):
         self.numerator = nn.Parameter(torch.tensor(numerator))
         self.denominator = nn.Parameter(torch.tensor(denominator).repeat(groups, 1))
         self.register_buffer("group", torch.arange(inputs) * groups // inputs)
+
+    def of_nodes(self, nodes: Tensor) -> Basis:
+        """Leave out groups that none of ``nodes`` is in, too."""
+        made = copy.deepcopy(self)
+        made.inputs = len(nodes)
+        heard, made.group = torch.unique(self.group[nodes.to(self.group.device)], return_inverse=True)
+        made.denominator = nn.Parameter(self.denominator.detach()[heard])
+        return made
 
     def plain(self, x: Tensor) -> Tensor:
         a, b = self.numerator, self.denominator[self.group].t()

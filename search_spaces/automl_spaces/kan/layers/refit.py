@@ -15,6 +15,10 @@ from automl_spaces.kan.layers.layer import KanLayer
 UNIFORM_SHARE = 0.02
 """Share of the uniform grid in an adaptive one, as in the code of pykan."""
 
+_SMALLEST = 1e-5
+"""Singular values below this share of the largest are dropped: networks compute in float32, in which the huge
+coefficients of functions that look alike would not cancel."""
+
 MOST_SAMPLES = 4096
 """Rows that a fit looks at; of more, evenly spread ones are taken."""
 
@@ -40,7 +44,7 @@ def transfer(old: Basis, new: Basis, old_rows: Tensor, new_rows: Tensor | None =
     design = _values(new, seen).movedim(-1, 0)
     if bias:
         design = torch.cat([design, torch.ones_like(design[..., :1])], -1)
-    solved: Tensor = torch.linalg.lstsq(design.cpu(), target.cpu(), driver="gelsd").solution
+    solved: Tensor = torch.linalg.lstsq(design.cpu(), target.cpu(), rcond=_SMALLEST, driver="gelsd").solution
     return solved.to(old_rows.device)
 
 
@@ -93,13 +97,21 @@ def extend_grid(layer: KanLayer, grid: int, x: Tensor | None = None) -> None:
     family = replace(layer.spec.family, grid=grid)  # type: ignore[call-arg]
     new = _like(family, layer, old)
     rows = _across(old, 8 * new.size) if x is None else subsample(layer.normalised(x).detach())
-    inner = old.knots[:, old.order : -old.order].double()
-    places = torch.linspace(0, old.grid, grid + 1, dtype=torch.float64, device=inner.device)
-    left = places.long().clamp_max(old.grid - 1)
-    fine = inner[:, left] + (places - left) * (inner[:, left + 1] - inner[:, left])
-    new.set_knots(_extended(fine, old.order).to(rows), is_uniform=old.is_uniform)
+    new.set_knots(finer_knots(old, grid, old.order).to(rows), is_uniform=old.is_uniform)
     replace_basis(layer, new, rows)
     layer.spec = layer.spec.with_family(family)
+
+
+def finer_knots(basis: SplineBasis, grid: int, order: int) -> Tensor:
+    """Return knots of ``grid`` intervals for splines of ``order`` over the range of ``basis``, in float64.
+
+    Where ``grid`` is a multiple of the present number, all knots inside the range stay.
+    """
+    inner = basis.knots[:, basis.order : -basis.order].double()
+    places = torch.linspace(0, basis.grid, grid + 1, dtype=torch.float64, device=inner.device)
+    left = places.long().clamp_max(basis.grid - 1)
+    fine = inner[:, left] + (places - left) * (inner[:, left + 1] - inner[:, left])
+    return _extended(fine, order)
 
 
 def subsample(rows: Tensor) -> Tensor:

@@ -52,6 +52,8 @@ class ReluKan(Family):
 class ReluKanBasis(Basis):
     """Bumps, each with a low and a high end for each input."""
 
+    per_input: ClassVar[Mapping[str, int]] = {"low": -1, "high": -1}
+
     def __init__(self, inputs: int, grid: int, order: int) -> None:
         super().__init__(inputs, grid + order)
         starts = torch.arange(-order, grid, dtype=torch.get_default_dtype()) / grid

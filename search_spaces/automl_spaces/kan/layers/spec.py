@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from automl import ConfigurationError
 from automl_spaces.kan.layers.basis import Before, Family
 from automl_spaces.kan.layers.bspline import BSpline
 from automl_spaces.kan.layers.normalisation import After, default_before
@@ -47,3 +49,24 @@ class KanSpec:
     def with_family(self, family: Family) -> KanSpec:
         """Return the same with another family."""
         return replace(self, family=family)
+
+
+def specs_of_nodes(specs: Sequence[KanSpec], of_node: Sequence[int]) -> list[KanSpec]:
+    """Return the spec of each node of a layer whose node ``i`` has ``specs[of_node[i]]``.
+
+    What comes before the basis is made definite, for as many inputs as there are nodes.
+
+    Raises:
+        ConfigurationError: there are no nodes, a number is no spec's, or specs differ in what comes behind the sum.
+    """
+    wrong = [place for place in of_node if not 0 <= place < len(specs)]
+    if not of_node or wrong:
+        raise ConfigurationError(
+            f"nodes choose among {len(specs)} specs by number, from 0 on, but got {wrong[0] if wrong else 'no nodes'}"
+        )
+    resolved = [replace(spec, before=spec.before_of(len(of_node))) for spec in specs]
+    chosen = [resolved[place] for place in of_node]
+    behind = sorted({spec.after for spec in chosen})
+    if len(behind) > 1:
+        raise ConfigurationError(f"the nodes of a layer share what is behind the sum, but got {', '.join(behind)}")
+    return chosen

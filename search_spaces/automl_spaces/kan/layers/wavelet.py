@@ -64,6 +64,8 @@ class Wavelet(Family):
 class WaveletBasis(Basis):
     """Wavelets, ``size`` of them for each input: one for each output where each edge has its own."""
 
+    per_input: ClassVar[Mapping[str, int]] = {"place": -1, "scale": -1}
+
     def __init__(self, inputs: int, family: Wavelet, size: int) -> None:
         super().__init__(inputs, size)
         self.wave = WAVES[family.wave]

@@ -1,0 +1,148 @@
+"""Exporting from the command line: which model, which formats, and what is printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from automl.api import load_study
+from automl.cli._counts import nothing_feasible
+from automl.cli._output import console, print_json, table
+from automl.cli._program import command
+from automl.errors import ExitCode, UsageError, unknown_name
+from automl.exporter import Exporter, check_requirements
+from automl.exports.card import CARD
+from automl.exports.export import export_model, require_verified
+from automl.exports.verification import Check
+from automl.models.trained import TrainedModel, trained_models
+from automl.options import parse_options
+from automl.plugins import registry
+from automl.study import Study
+
+
+def export_and_report(
+    name: str,
+    trial: str,
+    formats: Sequence[str],
+    out: Path | None,
+    seed: int | None,
+    settings: Sequence[str],
+    storage: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Export a model of a study and print what came of it.
+
+    Raises:
+        AutomlError: the model, a format or a package is not there; nothing was written.
+        NotVerified: a format is not as the network.
+    """
+    exporters = exporters_of(formats, settings)
+    study = load_study(name, storage=storage)
+    models = _models(study, _trial(study, trial), seed, storage)
+    folder = out or Path(f"{study.name}-trial-{models[0].record.trial}")
+    checks = export_model(study, models, exporters, folder, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print_json(_json(models[0], checks, folder))
+    else:
+        _print(models[0], checks, folder)
+    require_verified(checks, folder)
+
+
+def exporters_of(formats: Sequence[str], settings: Sequence[str]) -> dict[str, Exporter]:
+    """Return the exporters by name, with their options; raises where one is unknown or lacks a package."""
+    chosen = _settings(settings, formats)
+    exporters: dict[str, Exporter] = {}
+    for name in dict.fromkeys(formats):
+        component = registry().load("exporter", name)
+        made: Exporter = component(parse_options(component, name, chosen.get(name, {})))
+        check_requirements(name, component)
+        exporters[name] = made
+    return exporters
+
+
+def _settings(settings: Sequence[str], formats: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for text in settings:
+        where, sign, value = text.partition("=")
+        name, dot, option = where.partition(".")
+        if not (sign and dot):
+            raise UsageError(f"--set {text}: write FORMAT.OPTION=VALUE, as onnx.opset=18")
+        if name not in formats:
+            raise UsageError(f"--set {text}: {unknown_name('format of this export', name, formats)}")
+        found.setdefault(name, {})[option] = value
+    return found
+
+
+def _trial(study: Study, text: str) -> int:
+    if text.isdigit():
+        return study.trial_record(int(text)).number
+    if text != "best":
+        raise UsageError(f"--trial {text}: write `best`, or the number of a trial (see `automl show {study.name}`)")
+    front = study.best
+    if not front:
+        print(f"error: {nothing_feasible(study)}; name a trial with --trial N", file=sys.stderr)
+        raise typer.Exit(ExitCode.NOTHING_FEASIBLE)
+    return front[0].number
+
+
+def _models(study: Study, trial: int, seed: int | None, storage: str) -> list[TrainedModel]:
+    """Return the models of a trial, the one to export first; raises `UsageError` where it is not there."""
+    models = trained_models(study, trial)
+    if not models:
+        known = sorted({model.record.trial for model in trained_models(study)})
+        others = f" (retrained are: {', '.join(map(str, known))})" if known else ""
+        first = command("retrain", study.name, "--trial", str(trial), storage=storage)
+        raise UsageError(f"trial {trial} of {study.name} is not retrained yet{others}; run `{first}` first")
+    if seed is None:
+        return models
+    chosen = [model for model in models if model.record.seed == seed]
+    if not chosen:
+        seeds = ", ".join(str(model.record.seed) for model in models)
+        raise UsageError(f"--seed {seed}: trial {trial} of {study.name} was retrained with the seeds {seeds}")
+    return [*chosen, *(model for model in models if model.record.seed != seed)]
+
+
+def _json(model: TrainedModel, checks: Sequence[Check], folder: Path) -> dict[str, Any]:
+    return {
+        "study": model.record.study,
+        "trial": model.record.trial,
+        "seed": model.record.seed,
+        "folder": str(folder),
+        "card": CARD,
+        "formats": [
+            {
+                "format": check.format,
+                "files": list(check.files),
+                "is_verified": check.is_verified,
+                "problem": check.problem or None,
+                "difference": check.difference if check.difference == check.difference else None,
+                "tolerance": check.tolerance,
+                "latency_ms": check.latency.median if check.latency else None,
+                "latency_quartiles_ms": [check.latency.lower, check.latency.upper] if check.latency else None,
+            }
+            for check in checks
+        ],
+    }
+
+
+def _print(model: TrainedModel, checks: Sequence[Check], folder: Path) -> None:
+    out, record = console(), model.record
+    out.print(f"trial {record.trial} of {record.study}, seed {record.seed}: {record.title}", soft_wrap=True)
+    rows = [
+        [
+            check.format,
+            ", ".join(check.files),
+            "yes" if check.is_verified else "NO",
+            "" if check.difference is None else f"{check.difference:.1e}",
+            str(check.latency or ""),
+        ]
+        for check in checks
+    ]
+    head = ["format", "files", "verified", "difference", "latency, batch of 1, 1 thread"]
+    out.print(table("", head, rows))
+    out.print(f"\nin {folder}, with {CARD}: what it takes, how good it is, how to load it", soft_wrap=True)

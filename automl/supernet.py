@@ -1,0 +1,130 @@
+"""Optional capabilities of networks: to hold all architectures of a space, and to choose among their own parts.
+
+Two contracts, which methods that share weights are written against. A `Supernet` is made by a space
+(`SearchSpace.supernet`) and holds the weights of every architecture; a `Selectable` is a module of any network, which
+mixes candidates by trained weights until one of them is chosen. A supernet of mixtures is both.
+
+Imports no torch: the contracts are known before it is needed.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from automl.architecture import Architecture
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from torch.nn import Module as _Module
+else:
+    _Module = object
+
+
+class Supernet(ABC, _Module):
+    """A network that holds the weights of all architectures of a space, and computes the one that is active.
+
+    A subclass derives from this class and from `torch.nn.Module`, in this order. Contract:
+
+    * `activate` says which architecture the next calls compute. It draws nothing at random, changes no weight, and is
+      quick: samplers call it for every batch, or several times for one whose gradients add up.
+    * The forward pass of the active architecture reads, and its backward pass reaches, that architecture's weights
+      alone. Weights that no active architecture used since gradients were set to ``None`` have none, so that optimisers
+      leave them be; of a tensor that is used in part, the rest has gradient 0.
+    * `extract` returns a network that `SearchSpace.build` could have made, with copies of the weights: in evaluation
+      mode its outputs are those of the active supernet to rounding, and training it changes nothing here. It has the
+      same statistics of batch normalisation, too, which were gathered by all architectures: whoever scores an
+      extracted network sets them anew first.
+    * Parameters, buffers, devices and modes are those of any module; the state is that of all architectures.
+    """
+
+    @property
+    @abstractmethod
+    def active(self) -> Architecture | None:
+        """The architecture that calls compute; ``None`` before the first `activate`, when calls raise `UsageError`."""
+
+    @abstractmethod
+    def activate(self, architecture: Architecture) -> None:
+        """Compute ``architecture`` from now on.
+
+        Raises:
+            InvalidArchitecture: it is no member of the space.
+        """
+
+    @abstractmethod
+    def extract(self, architecture: Architecture) -> nn.Module:
+        """Return ``architecture`` as a network of its own with copies of its weights, in the mode of the supernet.
+
+        Raises:
+            InvalidArchitecture: it is no member of the space.
+        """
+
+
+@runtime_checkable
+class Selectable(Protocol):
+    """A module that mixes candidates, each weighted by the softmax of a trained logit, until one is chosen.
+
+    One module may make many choices (one for each node of a layer). Contract:
+
+    * It starts with equal weights, at temperature 1, and all candidates. Logits are no weights of the function: who
+      trains the rest leaves `selection_parameters` out, and trains them on other data.
+    * `focus` limits each call to some candidates, whose weights then add up to 1, to bound time and memory.
+    * `choose` ends the mixture: the candidate of the largest logit, the first of several, counts alone and exactly.
+      Logits are not looked at again. `pruned` is then a module without the others, and computes the same.
+
+    Attributes:
+        temperature: the logits are divided by it; set at any time, above 0.
+    """
+
+    temperature: float
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Names of what there is to choose from, as a person reads them."""
+
+    def selection_parameters(self) -> Sequence[nn.Parameter]:
+        """Return the logits."""
+
+    def focus(self, paths: int | None, generator: torch.Generator | None = None) -> None:
+        """Use ``paths`` candidates, drawn uniformly with the CPU ``generator``; ``None`` for all."""
+
+    def choose(self) -> None:
+        """Let the candidate of the largest logit be the only one."""
+
+    def chosen(self) -> Mapping[str, int]:
+        """Return how often each candidate has the largest logit, those with 0 included."""
+
+    def pruned(self) -> nn.Module:
+        """Return a module of the chosen candidates alone, with copies of their weights; logits are gone.
+
+        Raises:
+            UsageError: nothing was chosen yet.
+        """
+
+
+def selectables(network: nn.Module) -> Iterator[tuple[str, Selectable]]:
+    """Yield the modules of ``network`` that choose, by name, the network itself included; not those inside others."""
+    found: list[str] = []
+    for name, module in network.named_modules():
+        is_inside = any(outer == "" or name.startswith(f"{outer}.") for outer in found)
+        if not is_inside and isinstance(module, Selectable):
+            found.append(name)
+            yield name, module
+
+
+def chosen_network(network: nn.Module) -> nn.Module:
+    """Return a copy of ``network`` in which every module that chooses has become what it chose.
+
+    Raises:
+        UsageError: one of them has not chosen yet.
+    """
+    replacements = {name: module.pruned() for name, module in selectables(network)}
+    if "" in replacements:
+        return replacements[""]
+    made = copy.deepcopy(network)
+    for name, module in replacements.items():
+        made.set_submodule(name, module)
+    return made

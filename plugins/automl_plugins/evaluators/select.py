@@ -1,0 +1,188 @@
+"""Evaluator ``select``: train a network that chooses among candidates of its own, then the one that it chose [1].
+
+Three stages: the weights of all candidates at equal shares; the logits of the choice, on held-out examples of the
+training split, while the mixture sharpens; and what was chosen alone. [1] names the three (full training, selective
+training, pruning) and no more was found of them: lengths, the softmax with a falling temperature, and the alternation
+with steps of the weights, which is that of first-order DARTS [2], are ours.
+
+[1] Yang et al. Activation space selectable Kolmogorov-Arnold networks. arXiv 2408.08338.
+[2] Liu, Simonyan, Yang. DARTS: differentiable architecture search. ICLR 2019.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from automl import Candidate, Context, Evaluator, Metric, Task, TensorSplit, chosen_network
+from automl_plugins.evaluators._checkpoint import Checkpoint
+from automl_plugins.evaluators._selecting import Chooser, Parts, Plan, SelectOptions, in_memory, parameters_of
+from automl_plugins.evaluators._training import Run, Settings, Splits, epochs_wanted, train_epoch, validate
+
+_SAVE_EVERY_SECONDS = 60.0
+
+_CLASSIFICATION = (Metric("val_accuracy", "max", doc="Share of validation examples classified rightly."),)
+_REGRESSION = (
+    Metric("val_rmse", "min", doc="Root mean square error on the validation split, in the task's unit."),
+    Metric("val_r2", "max", doc="Coefficient of determination on the validation split."),
+)
+_ALWAYS = (
+    Metric("val_loss", "min", doc="Mean loss on the validation split."),
+    Metric("train_loss", "min", doc="Mean loss over the last epoch of training."),
+    Metric("train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True),
+    Metric("certainty", "max", doc="Mean weight of what was chosen, from 1 / candidates (no opinion) to 1."),
+    Metric("chosen_params", "min", doc="Trainable parameters of the network of what was chosen."),
+)
+
+
+class Select(Evaluator):
+    """Train a network, let it choose among the candidates that it mixes, and report its validation metrics.
+
+    For networks with modules that choose (`automl.Selectable`), as those of ``kan`` with the family ``selected``; every
+    other network is trained as ``train`` does. The validation split is for the metrics alone: what is chosen follows
+    from the training split. What was chosen is a remark on ``certainty``.
+
+    The fidelity is a number of epochs out of ``epochs``, cut off where it is reached: below the last stage it is the
+    mixture that is measured.
+
+    >>> Select(SelectOptions(epochs=20)).options.stages
+    (0.5, 0.3, 0.2)
+    """
+
+    paper: ClassVar[str] = "Yang et al. Activation space selectable Kolmogorov-Arnold networks. arXiv 2408.08338."
+    Options = SelectOptions
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self._splits = Splits()
+        self._whole: tuple[Task, torch.device, TensorSplit] | None = None
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        own = _CLASSIFICATION if task.task_kind == "classification" else _REGRESSION
+        return own + _ALWAYS
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        """Run the stages.
+
+        Raises:
+            TrainingDiverged: a loss became infinite or not a number.
+            ConfigurationError: the fidelity is beyond ``epochs``, or the training split too large to be parted.
+        """
+        epochs = epochs_wanted(self.options.epochs, context, "select")
+        network = candidate.build(context.task, context.seed)
+        course = _Course(self.options, candidate, context, epochs)
+        chooser = Chooser(network, self.options, Plan.of(self.options))
+        if chooser.modules:
+            own, run = self._choose(chooser, course)
+        else:
+            context.remark("certainty", "unsupported: the network has nothing to choose")
+            own, run = {}, self._train_plainly(network, course)
+        reached = {**course.found, **own, "train_loss": run.train_loss, "train_time": run.seconds}
+        course.forget()
+        reached["chosen_params"] = float(parameters_of(run.network))
+        return {metric.name: reached[metric.name] for metric in self.metrics(context.task) if metric.name in reached}
+
+    def _train_plainly(self, network: nn.Module, course: _Course) -> Run:
+        """Train as the evaluator ``train`` does."""
+        train = self._splits.of(course.context.task, "train", course.device)
+        settings = Settings.of(self.options, course.context, len(train))
+        run = Run.start(network, settings)
+        course.train(run, course.epochs, settings, "plain", partial(train_epoch, run, train, settings, course.context))
+        return run
+
+    def _choose(self, chooser: Chooser, course: _Course) -> tuple[dict[str, float], Run]:
+        """Run the three stages; return the certainty, and the run of the last stage reached."""
+        context, plan = course.context, chooser.plan
+        parts = Parts.of(self._in_memory(course), self.options.held_out, context.seed)
+        settings = Settings.of(self._lasting(plan.end), context, len(parts.weights))
+        run = chooser.start(settings)
+
+        def epoch() -> None:
+            stage = chooser.mix_epoch if run.epoch < plan.begin else chooser.choose_epoch
+            stage(run, parts, settings, context)
+
+        course.train(run, min(plan.end, course.epochs), settings, "select", epoch)
+        own = {"certainty": chooser.certainty()}
+        if course.epochs <= plan.end:
+            context.remark("certainty", f"not chosen yet after {course.epochs} epochs; so far: {chooser.summary()}")
+            return own, run
+        context.remark("certainty", f"chosen: {chooser.summary()}")
+        chooser.finish()
+        settings = Settings.of(self._lasting(self.options.epochs - plan.end), context, len(parts.whole))
+        last = Run.start(chosen_network(run.network), settings)
+        last.seconds = run.seconds
+        tail = partial(train_epoch, last, parts.whole, settings, context)
+        course.train(last, course.epochs, settings, "chosen", tail, after=plan.end)
+        return own, last
+
+    def _lasting(self, epochs: int) -> SelectOptions:
+        """Return the options with a learning rate that has its whole course within ``epochs``."""
+        options: SelectOptions = self.options
+        return options.model_copy(update={"epochs": epochs})
+
+    def _in_memory(self, course: _Course) -> TensorSplit:
+        """Return the training split as tensors, made once for a task and device."""
+        task, device = course.context.task, course.device
+        if self._whole is None or self._whole[0] is not task or self._whole[1] != device:
+            self._whole = task, device, in_memory(task.split("train"), task, device)
+        return self._whole[2]
+
+
+@dataclass(slots=True)
+class _Course:
+    """What the stages of one evaluation share: where they are, and what was found at the last look."""
+
+    options: SelectOptions
+    candidate: Candidate
+    context: Context
+    epochs: int
+    found: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it happens."""
+        return torch.device(self.context.device)
+
+    def train(
+        self, run: Run, until: int, settings: Settings, name: str, epoch: Callable[[], None], after: int = 0
+    ) -> None:
+        """Train until that epoch, from the checkpoint of this stage if there is one; report and look as ``train`` does.
+
+        The run counts its own epochs, which come ``after`` so many of earlier stages. The end of a stage is kept where
+        another follows or a rung may, as the next is rebuilt from there.
+        """
+        context = self.context
+        checkpoint = Checkpoint.of(self.candidate, self.options, context, f"select_{name}")
+        if checkpoint is not None:
+            checkpoint.restore(run, until - after)
+        if after + run.epoch == self.epochs:
+            self.found = self._look(run, settings)
+        saved_at = time.monotonic()
+        while after + run.epoch < until:
+            epoch()
+            done = after + run.epoch
+            is_last = done == self.epochs
+            is_looked_at = is_last or done % self.options.evaluate_every == 0
+            self.found = self._look(run, settings) if is_looked_at else {}
+            is_wanted = done == until and (context.fidelity is not None or not is_last)
+            if checkpoint is not None and (is_wanted or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS):
+                checkpoint.save(run)
+                saved_at = time.monotonic()
+            context.report(done, {"train_loss": run.train_loss, **self.found})
+        run.network.eval()
+
+    def forget(self) -> None:
+        """Remove the checkpoints of a full evaluation, which has nothing to go on to."""
+        for name in ("plain", "select", "chosen") if self.context.fidelity is None else ():
+            checkpoint = Checkpoint.of(self.candidate, self.options, self.context, f"select_{name}")
+            if checkpoint is not None:
+                checkpoint.remove()
+
+    def _look(self, run: Run, settings: Settings) -> dict[str, float]:
+        return validate(run, self.context.task.split("validation"), settings, self.context)

@@ -1,0 +1,1 @@
+"""From a traced network to readable source that needs torch alone."""

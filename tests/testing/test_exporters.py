@@ -1,0 +1,18 @@
+"""Every registered exporter is one: a new entry is tested by being listed."""
+
+from __future__ import annotations
+
+import pytest
+
+from automl.plugins import registry
+from automl.testing import ExporterSuite
+
+
+@pytest.mark.parametrize("name", registry().names("exporter"))
+class TestEveryRegisteredExporter(ExporterSuite):
+    @pytest.fixture(autouse=True)
+    def _named(self, name):
+        self.name = name
+
+    def make(self):
+        return registry().load("exporter", self.name)()
