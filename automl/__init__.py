@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from automl.graphs.canonical import canonical_key
     from automl.graphs.edit_distance import EditCosts, edit_distance
     from automl.graphs.edit_path import EditPath, random_topological_order, sample_jointly
-    from automl.hooks import Register, hookimpl
+    from automl.hooks import Register, component, hookimpl
     from automl.models.ensemble import TrainedEnsemble
     from automl.models.record import ModelError, ModelRecord
     from automl.models.shaped import ShapedTask
@@ -158,7 +158,7 @@ _HOMES = {
     "graphs.canonical": ("canonical_key",),
     "graphs.edit_distance": ("EditCosts", "edit_distance"),
     "graphs.edit_path": ("EditPath", "random_topological_order", "sample_jointly"),
-    "hooks": ("Register", "hookimpl"),
+    "hooks": ("Register", "component", "hookimpl"),
     "models.ensemble": ("TrainedEnsemble",),
     "models.record": ("ModelError", "ModelRecord"),
     "models.shaped": ("ShapedTask",),
@@ -318,6 +318,7 @@ __all__ = [
     "check_real",
     "chosen_network",
     "compare",
+    "component",
     "correlate",
     "correlation_figures",
     "correlation_files",

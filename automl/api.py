@@ -8,7 +8,7 @@ from typing import Any
 
 from automl.definition import ComponentSpec, StudyDefinition, parse_definition
 from automl.engine import Stopper
-from automl.environment import check_unchanged, component_versions, environment
+from automl.environment import check_unchanged, component_versions, environment, use_files_of
 from automl.errors import UsageError
 from automl.runner import Prepared, prepare, run
 from automl.storage.database import Durability
@@ -93,14 +93,20 @@ def resume(
 ) -> Study:
     """Continue a study, with a larger budget if one is given, and return it when it has ended."""
     store = Store(storage, create=False)
-    return go_on(load_study(name, store=store), trials=trials, seconds=seconds)
+    return go_on(study_to_continue(name, store), trials=trials, seconds=seconds)
 
 
 def load_study(name: str, *, storage: str = DEFAULT_STORAGE, store: Store | None = None) -> Study:
     """Return a study to read; raises `StudyNotFound`."""
     opened = store or Store(storage, create=False)
-    opened.study(name)
+    use_files_of(name, opened.study(name).components, to_read=True)
     return Study(opened, name)
+
+
+def study_to_continue(name: str, store: Store) -> Study:
+    """Return a study to go on with, its plugin files loaded; raises `StudyNotFound`, or as `use_files_of`."""
+    use_files_of(name, store.study(name).components)
+    return Study(store, name)
 
 
 def start(

@@ -85,8 +85,8 @@ class Outcome:
 class Stage:
     """One evaluator under the name it has in the study, with its parsed rejection rules.
 
-    ``keep`` is the rule that keeps the best share of a generation, if there is one, ``distinct`` the metric whose values
-    may not repeat, and ``variants`` are those of the space that it runs in; without any it runs once.
+    ``keep`` is the rule that keeps the best share of a generation, if there is one, ``distinct`` the metric whose
+    values may not repeat, and ``variants`` are those of the space that it runs in; without any it runs once.
     """
 
     name: str
@@ -232,7 +232,8 @@ class Cascade:
             reported = stage.evaluator.evaluate(candidate.in_variant(found.variant), own)
             parts[found.variant] = _numbers(stage.name, reported)
             found.learn(named_in(parts[found.variant], found.variant))
-            if reason := self._broken_rule(stage, found):
+            violations = (_violation(constraint, found.metrics) for constraint in self.goal.constraints)
+            if reason := self._broken_rule(stage, found) or next(filter(None, violations), None):
                 return reason
         found.variant = None
         if parts:
@@ -260,9 +261,8 @@ class Cascade:
             if constraint.metric not in metrics and (is_last or self._is_final(constraint.metric, stage, found)):
                 why_not = found.why_not(constraint.metric)
                 return f"constraint {constraint} cannot be met: the evaluators reported no {constraint.metric}{why_not}"
-            if constraint.metric in metrics and not constraint.holds(metrics):
-                value = metrics[constraint.metric]
-                return f"constraint {constraint} is violated ({constraint.metric} = {value:.10g})"
+            if violation := _violation(constraint, metrics):
+                return violation
         if stage.keep is None:
             return None
         name = stage.keep.metric
@@ -334,6 +334,13 @@ def _numbers(stage: str, found: Mapping[str, Any]) -> dict[str, float]:
             raise TypeError(f"evaluator {stage} reported {value!r} for {name}, which is not a number")
         numbers[name] = float(value)
     return numbers
+
+
+def _violation(constraint: Condition, metrics: Mapping[str, float]) -> str | None:
+    """Return how a known metric violates ``constraint``, or ``None``."""
+    if constraint.metric not in metrics or constraint.holds(metrics):
+        return None
+    return f"constraint {constraint} is violated ({constraint.metric} = {metrics[constraint.metric]:.10g})"
 
 
 def _forget_empty(checkpoint: Path | None) -> None:

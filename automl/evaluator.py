@@ -78,7 +78,7 @@ class Candidate:
     def make(self, task: Task) -> nn.Module:
         """Return a network as `SearchSpace.build` does: of torch's current random state, on its current device.
 
-        For evaluators that want neither the seed nor the processor of `build`. Both know the variant; the space does not.
+        For evaluators that want neither the seed nor the CPU of `build`. Both know the variant; the space does not.
         """
         if self.variant is None:
             return self.space.build(self.blueprint, task)
@@ -139,8 +139,8 @@ class EvaluatorOptions(BaseOptions):
         return value or None
 
     variants: tuple[str, ...] = ()
-    """Evaluate a candidate in each of these variants of its space, or in `all`: metric `m` of the variant `v` is `m.v`, and
-    `m` is the mean. A rule on `m.*` holds in any variant; what it rejects does not reach the next."""
+    """Evaluate a candidate in each of these variants of its space, or in `all`: metric `m` of the variant `v` is `m.v`,
+    and `m` is the mean. A rule on `m.*` holds in any variant; what it rejects does not reach the next."""
 
     @field_validator("variants", mode="before")
     @classmethod

@@ -4,12 +4,15 @@ A plugin is a module with functions marked ``@hookimpl``, one per kind of compon
 
     register("name", "package.module:Class", summary="One line for `automl list`.")
 
-The target is imported only when used, so registering costs nothing.
+The target is imported only when used, so registering costs nothing. In a plugin of one file, where everything is
+imported anyway, a class may be marked with `component` instead.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import pluggy
 
@@ -18,6 +21,40 @@ API_VERSION = 1
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+C = TypeVar("C", bound=type)
+_MARK = "__automl_component__"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What `component` writes on a class."""
+
+    name: str
+    summary: str
+
+
+def component(name: str, *, summary: str) -> Callable[[C], C]:
+    """Return a decorator that registers a class of this module under ``name``; its kind is that of its base class.
+
+    >>> @component("mine", summary="My own.")
+    ... class Mine: ...
+    >>> mark_of(Mine).name
+    'mine'
+    """
+
+    def mark(found: C) -> C:
+        setattr(found, _MARK, Mark(name, summary))
+        return found
+
+    return mark
+
+
+def mark_of(found: object) -> Mark | None:
+    """Return what `component` wrote on a class itself, and not on one that it derives from."""
+    mark = vars(found).get(_MARK) if isinstance(found, type) else None
+    return mark if isinstance(mark, Mark) else None
 
 
 class Register(Protocol):

@@ -11,16 +11,18 @@ import importlib
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import pluggy
 
 from automl.errors import AutomlError, ConfigurationError, PluginError, unknown_name
-from automl.hooks import API_VERSION, PROJECT, Hooks
+from automl.hooks import API_VERSION, PROJECT, Hooks, mark_of
+from automl.plugin_files import PluginFile, named_in, place_of
 from automl.version import __version__
 
 Kind: TypeAlias = Literal[
@@ -86,12 +88,28 @@ class BrokenPlugin:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedPlugin:
+    """A plugin that was loaded: its distribution and version, the plugin API it was written for, and where it lies."""
+
+    plugin: str
+    distribution: str
+    version: str
+    api_version: int
+    location: str
+
+
 @dataclass
 class Registry:
-    """All registered components and the plugins that were left out."""
+    """All registered components, the plugins that they came with, and those that were left out.
+
+    ``files`` are the single files among the plugins, by the name of their module.
+    """
 
     components: dict[tuple[Kind, str], Registration] = field(default_factory=dict)
     broken: list[BrokenPlugin] = field(default_factory=list)
+    plugins: list[LoadedPlugin] = field(default_factory=list)
+    files: dict[str, PluginFile] = field(default_factory=dict)
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names of one kind, sorted."""
@@ -111,6 +129,34 @@ class Registry:
             message = unknown_name(what, name, self.names(kind), "automl list") + self.elsewhere(name)
             raise ConfigurationError(message + left_out)
         return self.components[kind, name]
+
+    def add_file(self, path: Path) -> PluginFile:
+        """Load a single file as a plugin, unless it is loaded already.
+
+        Raises:
+            UsageError: there is no such file.
+            PluginError: it cannot be imported, registers nothing or something malformed, or clashes with another.
+        """
+        file = PluginFile.at(path)
+        known = self.files.get(file.module)
+        if known == file:
+            return file
+        if known is not None:
+            what = "it has changed" if known.path == file.path else f"{known.path} has the same name"
+            raise PluginError(f"--plugin {path}: {what} since this program started; start it again")
+        load = functools.partial(_from_module, file.path.name, file.path.name, file.digest, file.load, self)
+        found = isolated(load)
+        if isinstance(found, Exception):
+            if os.environ.get("AUTOML_STRICT_PLUGINS") == "1":
+                raise found
+            raise PluginError(f"--plugin {path}{place_of(found, file.path)}: {_line(found)}") from found
+        self._take(found)
+        self.files[file.module] = file
+        return file
+
+    def _take(self, found: tuple[LoadedPlugin, dict[tuple[Kind, str], Registration]]) -> None:
+        self.plugins.append(found[0])
+        self.components.update(found[1])
 
     def elsewhere(self, name: str) -> str:
         """Return the line that says what else has this name, for a message that it is unknown; empty if nothing has."""
@@ -173,6 +219,13 @@ def registry() -> Registry:
     return load_plugins()
 
 
+def use_file(path: Path) -> PluginFile:
+    """Load a single file as a plugin of this process, and of those that it starts; raises as `Registry.add_file`."""
+    file = registry().add_file(path)
+    file.announce()
+    return file
+
+
 def load_plugins(
     bundled: tuple[str, ...] = BUNDLED,
     *,
@@ -181,7 +234,8 @@ def load_plugins(
     """Load the bundled plugin modules and every entry point of group ``automl``.
 
     ``AUTOML_LOAD_PLUGINS`` narrows the entry points to a comma-separated list of names, or none when it is empty;
-    ``AUTOML_STRICT_PLUGINS=1`` re-raises the first error.
+    ``AUTOML_STRICT_PLUGINS=1`` re-raises the first error. ``AUTOML_PLUGIN_FILES`` names single files, which a process
+    that started this one has loaded.
     """
     found = Registry()
     strict = environment.get("AUTOML_STRICT_PLUGINS") == "1"
@@ -195,6 +249,12 @@ def load_plugins(
             distribution = point.dist.name if point.dist else "unknown"
             version = point.dist.version if point.dist else "unknown"
             _add(found, point.name, distribution, version, point.load, strict)
+    for path in named_in(environment):
+        added = isolated(functools.partial(found.add_file, path))
+        if isinstance(added, Exception):
+            if strict:
+                raise added
+            found.broken.append(BrokenPlugin(path.name, path.name, "", _line(added)))
     return found
 
 
@@ -203,14 +263,25 @@ def _order(point: EntryPoint) -> tuple[str, str]:
 
 
 def _add(target: Registry, plugin: str, distribution: str, version: str, load: Callable[[], Any], strict: bool) -> None:
-    result = isolated(lambda: _registrations(plugin, distribution, version, load(), target))
+    result = isolated(lambda: _from_module(plugin, distribution, version, load, target))
     if not isinstance(result, Exception):
-        target.components.update(result)
+        target._take(result)
         return
     if strict:
         raise result
     target.broken.append(BrokenPlugin(plugin, distribution, version, _line(result)))
     log.debug("plugin %s was left out", plugin, exc_info=result)
+
+
+def _from_module(
+    plugin: str, distribution: str, version: str, load: Callable[[], ModuleType], known: Registry
+) -> tuple[LoadedPlugin, dict[tuple[Kind, str], Registration]]:
+    """Load a plugin and return what it is and what it registers; nothing is added to ``known``."""
+    module = load()
+    found = _registrations(plugin, distribution, version, module, known)
+    location = getattr(module, "__file__", None) or ""
+    written_for = getattr(module, "AUTOML_API_VERSION", API_VERSION)
+    return LoadedPlugin(plugin, distribution, version, written_for, location), found
 
 
 def _registrations(
@@ -231,9 +302,30 @@ def _registrations(
             found[kind, name] = Registration(kind, name, target, summary, plugin, distribution, version)
 
         getattr(hooks.hook, hook)(register=register)
+    for kind, name, target, summary in _marked(module):
+        _check(kind, name, target, found, known)
+        found[kind, name] = Registration(kind, name, target, summary, plugin, distribution, version)
     if not found:
-        raise PluginError("it registers nothing; does it mark its functions with @automl.hookimpl?")
+        raise PluginError(
+            "it registers nothing; does it mark its functions with @automl.hookimpl, or its classes with "
+            '@automl.component("name", summary="...")?'
+        )
     return found
+
+
+def _marked(module: ModuleType) -> Iterator[tuple[Kind, str, str, str]]:
+    """Yield kind, name, target and summary of the classes of a module that are marked with `automl.component`."""
+    for found in list(vars(module).values()):
+        mark = mark_of(found)
+        if mark is None or found.__module__ != module.__name__:
+            continue
+        kind = getattr(found, "kind", None)
+        if kind not in KINDS:
+            raise PluginError(
+                f"class {found.__name__} is marked with @automl.component, but derives from none of automl's "
+                "contracts, as automl.Strategy is one"
+            )
+        yield kind, mark.name, f"{module.__name__}:{found.__qualname__}", mark.summary
 
 
 def _check(kind: Kind, name: str, target: str, found: Mapping[tuple[Kind, str], Registration], known: Registry) -> None:

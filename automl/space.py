@@ -74,7 +74,7 @@ class SearchSpace(Component, ABC, Generic[B]):
     def variants(self) -> tuple[str, ...]:
         """The settings in which an architecture of this space can be judged, as a layer in each of several networks.
 
-        Names of letters, digits and underscores, for `build_variant`; none, as by default, where `build` is all there is.
+        Names of letters, digits and underscores, for `build_variant`; by default none: there is `build` alone.
         """
         return ()
 

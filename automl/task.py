@@ -120,7 +120,7 @@ class Task(Component, ABC):
 
     @property
     def preparation(self) -> str:
-        """How raw inputs became those that `load` returns, and what outputs mean, in sentences with all numbers.
+        """How raw inputs became those that `load` returns, in sentences with all numbers.
 
         It goes into the card of an exported model, whose users do the same; empty where the task does not say.
         """

@@ -113,7 +113,8 @@ def over_variants(
 ) -> dict[str, float]:
     """Return each metric's mean over the variants, followed by its values in them.
 
-    Of simulated time it is the sum, which is what was spent. A metric that any variant left out has no mean: ``remark`` is told which variant, and why if ``remarks`` says so.
+    Of simulated time it is the sum, which is what was spent. A metric that any variant left out has no mean: ``remark``
+    is told which variant, and why if ``remarks`` says so.
 
     Args:
         declared: what the evaluator reports.

@@ -42,12 +42,16 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     for _, name, _ in _MARK.findall(PAGE.read_text()):
         store = folder / f"{name}.db"
-        if store.exists():
-            lines = "\n".join(table_of(load_comparison(name, storage=str(store))))
-            print(f"{name}\n{lines}", flush=True)
-            PAGE.write_text(_with(PAGE.read_text(), name, lines))
-        else:
+        if not store.exists():
             print(f"{name}: there is no {store}; its table stays as it is")
+            continue
+        comparison = load_comparison(name, storage=str(store))
+        if comparison.done < len(comparison.members):
+            print(f"{name}: {comparison.done} of {len(comparison.members)} studies are done; its table stays as it is")
+            continue
+        lines = "\n".join(table_of(comparison))
+        print(f"{name}\n{lines}", flush=True)
+        PAGE.write_text(_with(PAGE.read_text(), name, lines))
 
 
 def _with(page: str, name: str, lines: str) -> str:

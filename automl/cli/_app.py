@@ -13,7 +13,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from automl.cli._options import Debug
+from automl.cli._options import Debug, PluginFiles
 from automl.errors import AutomlError, ExitCode
 from automl.version import __version__
 
@@ -27,15 +27,17 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show a study: its state, budget and trials; or one of its trials.",
     "best": "Show the best architectures of a study.",
     "retrain": "Train a found architecture to keep, on all data but the test split, and test it.",
-    "export": "Write a retrained network as PyTorch program, ONNX, weights or Python source, verified.",
+    "export": "Write a retrained network as PyTorch, ONNX or Python source, verified, with a model card.",
     "list": "List the installed components and broken plugins, or the entries of a catalogue.",
     "describe": "Describe a component, its options and metrics, or an entry of a catalogue.",
+    "plugin": "Write a plugin of your own, check it, and see which are loaded.",
     "data": "Show, find and convert benchmark tables and data sets, which live outside the program.",
     "ui": "Open the MLflow user interface.",
     "mlflow": "Work with the MLflow mirror of studies.",
 }
 
 _PROGRAM = "automl"
+_WITH_PLUGINS = frozenset(COMMANDS) - {"data", "mlflow", "plugin", "studies", "ui"}
 
 log = logging.getLogger("automl")
 
@@ -52,8 +54,30 @@ class LazyGroup(TyperGroup):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if stand_in is None:
             return name, stand_in, rest
-        module = importlib.import_module(f"automl.cli.{name}")
-        return name, typer.main.get_command(module.app), rest
+        return name, command_of(name), rest
+
+
+def command_of(name: str) -> Any:
+    """Return a command as it is run: with ``--plugin``, unless it looks at no component of a study."""
+    made = typer.main.get_command(importlib.import_module(f"automl.cli.{name}").app)
+    if name in _WITH_PLUGINS:
+        made.params += [option for option in _plugin_command().params if option.name == "files"]
+        made.params.sort(key=lambda option: option.name in ("files", "debug", "help"))  # these go last
+    return made
+
+
+def _plugin_command() -> Any:
+    """Return a command whose one option is ``--plugin``, which acts by itself and is passed to no function."""
+    made = typer.Typer(add_completion=False)
+
+    @made.command()
+    def nothing(files: PluginFiles = None) -> None:
+        """Do nothing."""
+
+    command = typer.main.get_command(made)
+    for option in command.params:
+        option.expose_value = False
+    return command
 
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)

@@ -26,6 +26,7 @@ from automl.comparison.files import report_folder, report_json, write_files
 from automl.comparison.run import announce, run, write
 from automl.comparison.workshop import StudyFailed, Workshop
 from automl.engine import Stopper
+from automl.environment import use_files_of
 from automl.errors import ExitCode, StoreError, UsageError
 from automl.expectations import Verdict
 from automl.storage.database import Durability
@@ -79,7 +80,10 @@ def compare_and_report(file: StudyFile | None, flags: Flags, chosen: ComparisonF
 def continue_comparison(name: str, manner: Manner, *, without_trackers: tuple[str, ...] = ()) -> None:
     """Go on with a comparison of the store, whose definition is all that is needed, and print its report."""
     show_information(as_json=manner.as_json, quiet=manner.quiet)
-    definition = load_comparison(name, storage=manner.storage).definition
+    loaded = load_comparison(name, storage=manner.storage)
+    definition = loaded.definition
+    for member in loaded.members:
+        use_files_of(member.study, loaded.store.study(member.study).components)
     workshop = Workshop.of(definition, without_trackers=without_trackers)
     store = Store(manner.storage, durability=manner.durability or workshop.durability, create=False)
     conduct_comparison(load_comparison(name, store=store), workshop, manner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from automl.cli._draft import Draft, check_components, draft_of, put_setting
+from automl.cli._draft import Draft, check_components, draft_of, has_own_spaces, put_setting
 from automl.cli._flags import Flags
 from automl.comparison.definition import ComparisonDefinition, parse_comparison
 from automl.comparison.workshop import Workshop
@@ -40,6 +40,8 @@ def comparison_draft(file: StudyFile | None, flags: Flags, chosen: ComparisonFla
     if chosen.name_is_argument:
         draft.put(("name",), flags.study, f"NAME {flags.study}")
     _put_strategies(draft, chosen.strategies)
+    if flags.space is not None and has_own_spaces(draft.values):
+        raise UsageError(f"--space {flags.space}: every strategy has a space of its own; change them in the file")
     draft.put(("comparison", "seeds"), chosen.seeds, f"--seeds {chosen.seeds}")
     _put_report(draft, chosen)
     for text in flags.settings:

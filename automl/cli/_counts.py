@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from automl.cli._output import plural, seconds
+from automl.endings import first_line
+from automl.endings import rejections as rejections
 from automl.storage.records import TrialRecord
 from automl.study import Study, StudyState
 
 _ERRORS = 2
-_ERROR_WIDTH = 120
 _REASONS = 4
-_CONSTRAINTS = "constraints"
-_SAME = re.compile(r"(same \S+) as trial \d+")
-_RULE = re.compile(r"(\S+ [<>=!]+ \S+) \((.*)\)")
-_VALUE = re.compile(r"\S+ = \S+")
-_BEST = re.compile(r"(?:is not among the best|only the best) ([\d.e+-]+) %")
 
 
 def count_text(study: Study) -> str:
@@ -37,22 +32,6 @@ def count_text(study: Study) -> str:
     return ("; " if known else ", ").join(filter(None, [", ".join(parts), *repeats]))
 
 
-def rejections(study: Study) -> dict[str, Counter[str]]:
-    """Return the reasons of rejections and how often each came up, by stage, in the order of the cascade.
-
-    Reasons that differ in the numbers that were found, or in the trial that was repeated, are one. Repeats do not
-    count. A violated constraint belongs to no stage; it is under ``constraints``.
-    """
-    stages = [spec.name for spec in study.definition.evaluators]
-    found: dict[str, Counter[str]] = {stage: Counter() for stage in [*stages, _CONSTRAINTS]}
-    for record in study.records:
-        if record.state == "rejected" and record.duplicate_of is None:
-            error = record.error or "no reason was recorded"
-            stage = next((name for name in stages if error.startswith(f"{name}: ")), _CONSTRAINTS)
-            found[stage][_kind_of(error.removeprefix(f"{stage}: "))] += 1
-    return {stage: reasons for stage, reasons in found.items() if reasons}
-
-
 def rejections_text(study: Study) -> list[str]:
     """Return a line per stage that rejected something: ``screening 8: its output is constant 5x, ...``."""
     lines = []
@@ -66,21 +45,6 @@ def rejections_text(study: Study) -> list[str]:
 
 def _stages_text(found: Mapping[str, Counter[str]]) -> str:
     return f" ({', '.join(f'{stage} {reasons.total()}' for stage, reasons in found.items())})" if found else ""
-
-
-def _kind_of(reason: str) -> str:
-    """Return a reason without what differs from candidate to candidate, so that equal ones can be counted.
-
-    ``is_sound < 1 (its output is constant)`` is ``its output is constant``; of numbers the rule is left.
-    """
-    same = _SAME.fullmatch(reason)
-    if same:
-        return f"{same[1]} as an earlier trial"
-    rule = _RULE.fullmatch(reason)
-    if rule:
-        return _first_line(rule[1] if _VALUE.fullmatch(rule[2]) else re.sub(r"\b\d+ steps", "some steps", rule[2]))
-    best = _BEST.search(reason)
-    return _first_line(f"not among the best {best[1]} %" if best else reason)
 
 
 def nothing_feasible(study: Study) -> str:
@@ -110,7 +74,7 @@ def unmeasured(study: Study) -> list[str]:
     reasons: dict[str, Counter[str]] = {}
     remarks = [(r, *remark) for r in records for remark in r.remarks.items()]
     for name, reason in ((name, reason) for record, name, reason in remarks if name not in record.metrics):
-        reasons.setdefault(name, Counter())[_first_line(reason)] += 1
+        reasons.setdefault(name, Counter())[first_line(reason)] += 1
     return [
         f"{name} was not measured in {found.total()} of {plural(len(records), 'completed trial')} "
         f"({found.most_common(1)[0][0]})"
@@ -119,16 +83,11 @@ def unmeasured(study: Study) -> list[str]:
 
 
 def _failures(failed: Sequence[TrialRecord]) -> str:
-    errors = Counter(_first_line(record.error) for record in failed).most_common()
+    errors = Counter(first_line(record.error) for record in failed).most_common()
     shown = [f"{count}x: {error}" for error, count in errors[:_ERRORS]]
     more = len(errors) - len(shown)
     others = [f"and {plural(more, 'other error')}"] if more else []
     return f"{len(failed)} failed ({'; '.join([*shown, *others])})"
-
-
-def _first_line(error: str | None) -> str:
-    first = (error or "no error was recorded").splitlines()[0]
-    return first if len(first) <= _ERROR_WIDTH else first[: _ERROR_WIDTH - 1] + "…"
 
 
 def is_spent(study: Study, *, trials: int | None = None, time: float | None = None) -> bool:

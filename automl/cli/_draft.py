@@ -210,7 +210,8 @@ def _parts(values: Mapping[str, Any]) -> dict[str, KeyPath]:
 
 def _places(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, Any]]:
     """Yield path, kind and value of every component."""
-    yield ("space",), "space", values["space"]
+    if not has_own_spaces(values):
+        yield ("space",), "space", values["space"]
     if "comparison" not in values:
         yield ("strategy",), "strategy", values["strategy"]
     else:
@@ -223,6 +224,12 @@ def _places(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, Any]]:
         yield ("trackers", place), "tracker", spec
     for place, spec in enumerate(dict(values.get("correlation") or {}).get("aggregates", ())):
         yield ("correlation", "aggregates", place), "aggregator", spec
+
+
+def has_own_spaces(values: Mapping[str, Any]) -> bool:
+    """Say whether every strategy of a comparison has a space of its own, so that the comparison's means nothing."""
+    arms = dict(values.get("comparison") or {}).get("strategies", ())
+    return bool(arms) and all((arm.get("space") if isinstance(arm, dict) else arm.space) is not None for arm in arms)
 
 
 def _places_of_arms(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Kind, ComponentSpec]]:

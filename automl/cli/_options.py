@@ -60,11 +60,26 @@ def _enable_debug(is_asked: bool) -> None:
         logging.getLogger("automl").setLevel(logging.DEBUG)
 
 
+def _use_files(paths: list[Path] | None) -> list[Path] | None:
+    if paths:
+        from automl.plugins import use_file
+
+        for path in paths:
+            use_file(path)
+    return paths
+
+
 IsChecked: TypeAlias = Annotated[
     bool, typer.Option("--check", help="Say of each band in [expect] whether it holds; exit code 5 if one does not.")
 ]
 Debug: TypeAlias = Annotated[
     bool, typer.Option("--debug", callback=_enable_debug, help="Log details, and show the traceback of every error.")
+]
+PluginFiles: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE", callback=_use_files, help="Load a plugin of one file: ./my_method.py. Repeatable."
+    ),
 ]
 Storage: TypeAlias = Annotated[
     str, typer.Option(metavar="URL", envvar="AUTOML_STORAGE", help="Database URL, or path of a SQLite file.")

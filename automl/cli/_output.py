@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import time
@@ -15,6 +14,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from automl.words import number as number
+from automl.words import plural as plural
+from automl.words import seconds as seconds
 
 _PIPED_WIDTH = 200
 _GAP = 3
@@ -72,45 +75,6 @@ def _print_part(
     if not title:
         out.print()
     out.print(table(title, [columns[n] for n in part], [[row[n] for n in part] for row in rows], right=right))
-
-
-def number(value: float | None) -> str:
-    """Return a metric as people read it.
-
-    >>> number(0.98123), number(1234567.0), number(None), number(float("nan"))
-    ('0.9812', '1,234,567', '', 'nan')
-    """
-    if value is None:
-        return ""
-    if not math.isfinite(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.1f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count of something.
-
-    >>> plural(1, "trial"), plural(2, "trial")
-    ('1 trial', '2 trials')
-    """
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def seconds(value: float | None) -> str:
-    """Return a length of time.
-
-    >>> seconds(4.25), seconds(75), seconds(7384), seconds(None)
-    ('4.2 s', '1 min 15 s', '2 h 03 min', '')
-    """
-    if value is None:
-        return ""
-    if value < 60:
-        return f"{value:.1f} s"
-    if value < 3600:
-        return f"{int(value) // 60} min {int(value) % 60:02d} s"
-    return f"{int(value) // 3600} h {int(value) % 3600 // 60:02d} min"
 
 
 def moment(since_epoch: float) -> str:

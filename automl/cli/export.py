@@ -39,7 +39,7 @@ def export(
     as_json: options.AsJson = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write a retrained network in formats that work elsewhere, verify them, and write a model card.
+    """Write a retrained network as PyTorch, ONNX or Python source, verified, with a model card.
 
     Every format is loaded in a fresh process and its outputs are compared with the network's. One that differs is
     left in the folder and has exit code 5.

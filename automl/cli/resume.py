@@ -38,7 +38,7 @@ def resume(
 
     With a larger budget a study goes on from where it ended.
     """
-    from automl.api import go_on, load_study
+    from automl.api import go_on, study_to_continue
     from automl.cli._conduct import conduct, show_information
     from automl.cli._counts import is_spent
     from automl.storage.store import Store
@@ -53,7 +53,7 @@ def resume(
         _refuse_changes(study, {"trials": trials, "time": time, **given})
         manner = Manner(storage=storage, durability=chosen, jobs=jobs or 1, out=out, as_json=as_json, quiet=quiet)
         return continue_comparison(study, manner, without_trackers=dropped)
-    found = load_study(study, store=store)
+    found = study_to_continue(study, store)
     if found.definition.correlation is not None:
         shown = {"storage": storage, "durability": chosen, "out": out, "as_json": as_json, "quiet": quiet}
         return _resume_correlation(found, shown, trials, given, dropped, {"--jobs": jobs, "--time": time})

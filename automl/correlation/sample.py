@@ -30,6 +30,7 @@ from automl.space import GraphSpace
 from automl.storage.records import TrialRecord
 from automl.study import Study
 from automl.trial import TrialState
+from automl.variants import in_variant
 
 Role: TypeAlias = Literal["proxy", "baseline", "aggregate", "reference"]
 
@@ -218,11 +219,14 @@ class _Columns:
         """Return the metric that holds the seconds of a score: that of its proxy, or the only one of its evaluator."""
         owner = owner_of(name, self.cascade)
         stage = next(stage for stage in self.cascade.stages if stage.name == owner)
+        variant = next((each for each in stage.variants if name.endswith(f".{each}")), "")
+        plain = name.removesuffix(f".{variant}") if variant else name
         times = [
             each.name for each in stage.evaluator.metrics(self.cascade.task) if each.is_measured and each.unit == "s"
         ]
-        own = [time for time in times if _is_of(name, time.removesuffix("_time"))]
-        return max(own, key=len) if own else times[0] if len(times) == 1 else None
+        own = [time for time in times if _is_of(plain, time.removesuffix("_time"))]
+        clock = max(own, key=len) if own else times[0] if len(times) == 1 else None
+        return in_variant(clock, variant) if clock and variant else clock
 
 
 def _is_of(score: str, timed: str) -> bool:

@@ -12,7 +12,7 @@ from statistics import mean, stdev
 from automl.environment import installed_version
 from automl.exporter import Exporter
 from automl.exports.verification import BATCHES, REPEATS, WARM_UP, Check
-from automl.models.record import ModelRecord
+from automl.models.record import ModelRecord, TaskFacts
 from automl.study import Study
 from automl.version import __version__
 
@@ -61,7 +61,7 @@ def _interface(record: ModelRecord, preparation: str) -> str:
     if task.kind == "classification":
         answer = f"float32 `(batch, {task.output_size})`: one logit for each class; the largest is the answer"
     else:
-        answer = f"float32 `(batch, {task.output_size})`: one value for each target"
+        answer = f"float32 `(batch, {task.output_size})`: one value for each target{scale_text(task)}"
     rows = [
         ("Inputs", f"float32 `(batch, {shape})`; any batch size"),
         ("Preparation of inputs", how),
@@ -71,6 +71,16 @@ def _interface(record: ModelRecord, preparation: str) -> str:
         more = "" if len(task.class_names) <= _NAMED else f", and {len(task.class_names) - _NAMED} more"
         rows.append(("Classes, in order", ", ".join(task.class_names[:_NAMED]) + more))
     return _section("What it takes and returns", _table(("", ""), rows))
+
+
+def scale_text(task: TaskFacts) -> str:
+    """Return how outputs of a regression are brought to the unit of the targets; nothing where they have it."""
+    offset, factor = task.output_scale
+    return (
+        ""
+        if (offset, factor) == (0.0, 1.0)
+        else f"; in the unit of the data it is {offset:.7g} + {factor:.7g} * output"
+    )
 
 
 def _quality(records: Sequence[ModelRecord]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from automl.errors import AutomlError, ConfigurationError, ExitCode
 from automl.exporter import Exportable, Exporter
-from automl.exports.card import CARD, model_card
+from automl.exports.card import CARD, model_card, scale_text
 from automl.exports.verification import BATCHES, Check, comparison_inputs, verify
 from automl.models.record import ModelRecord
 from automl.models.trained import TrainedModel
@@ -115,7 +115,8 @@ def _description(record: ModelRecord, preparation: str) -> list[str]:
     shape = ", ".join(map(str, ("batch", *record.task.input_shape)))
     answers = decisions_text(record.architecture)
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in record.metrics.items() if name.startswith("test_"))
-    outputs = "one logit for each class" if record.task.kind == "classification" else "one value for each target"
+    is_classes = record.task.kind == "classification"
+    outputs = "one logit for each class" if is_classes else f"one value for each target{scale_text(record.task)}"
     first = f"{record.space.name} network for {record.task.name}, found by automl."
     return [
         first,

@@ -7,17 +7,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from numpy.random import default_rng
 
 from automl.errors import Pruned, TestSplitSealed
 from automl.evaluator import Candidate, Context, Evaluator
+from automl.models.joined import final_task
+from automl.models.trainer import Trainer
 from automl.space import SearchSpace
 from automl.task import Task
 from automl.testing.problems import ConditionalSpace, TinyTask
 from automl.testing.randomness import disturb, untouched_randomness
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
@@ -123,6 +128,35 @@ class EvaluatorSuite:
         again = evaluator.evaluate(self.drawn()[0], self.context(checkpoint=tmp_path / "broken"))
         assert _without(clocks, again) == whole
 
+    def test_a_trainer_trains_on_the_training_split_alone(self, tmp_path: Path) -> None:
+        """What `Trainer` promises: one split, no global randomness, the seed decides, and the network can be used."""
+        import torch
+
+        network = self._retrained(checkpoint=tmp_path / "first")
+        assert not network.training
+        disturb()
+        with untouched_randomness():
+            again = self._retrained(checkpoint=tmp_path / "second")
+        assert _same_weights(network, again), "other weights with the same seed"
+        inputs = torch.zeros(2, *self.task().input_shape, device=next(network.parameters()).device)
+        assert network(inputs).shape == (2, self.task().output_size)
+
+    def test_an_interrupted_trainer_goes_on_from_its_checkpoint(self, tmp_path: Path) -> None:
+        """Stopped at any report and called again in the same folder, it ends with the same weights."""
+        whole = self._retrained(checkpoint=tmp_path / "whole")
+        calls: list[str] = []
+        with pytest.raises(_Stop):
+            self._retrained(checkpoint=tmp_path / "broken", report=_raiser(_Stop, calls))
+        assert _same_weights(whole, self._retrained(checkpoint=tmp_path / "broken"))
+
+    def _retrained(self, **changes: Any) -> nn.Module:
+        """Return a network that the evaluator trained to keep; skips where it does not do that."""
+        trainer = self.make()
+        if not isinstance(trainer, Trainer):
+            pytest.skip("it is no Trainer")
+        task = final_task(self.task())
+        return trainer.retrain(self.drawn()[0], self.context(task=task, fidelity=None, **changes))
+
     def _run(self, **changes: Any) -> None:
         self.make().evaluate(self.drawn()[0], self.context(**changes))
 
@@ -151,3 +185,10 @@ def _gets_through(error: type[BaseException], calls: list[str], run: Callable[..
 
 def _without(names: set[str], metrics: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if name not in names}
+
+
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    import torch
+
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from automl.task import Task
 from automl.testing.problems import TinyTask
 from automl.testing.randomness import untouched_randomness
 
+_VARIANT = re.compile(r"[A-Za-z]\w*")
 _KEYS = """
 import json, sys
 from automl.architecture import Architecture
@@ -230,6 +232,23 @@ class SpaceSuite:
             assert network(torch.randn(1, *task.input_shape)).shape == (1, task.output_size)
             first, again = (Candidate(space, one).build(task, seed=1).state_dict() for _ in range(2))
             assert all(torch.equal(again[name], value) for name, value in first.items())
+
+    def test_variants_are_networks_of_the_tasks_shape(self, space: SearchSpace[Any], drawn: list[Architecture]) -> None:
+        """Names that metrics can end in; each builds as `build` does, and no other name does."""
+        import torch
+
+        assert len(set(space.variants)) == len(space.variants)
+        assert all(_VARIANT.fullmatch(name) and name != "all" for name in space.variants), space.variants
+        task, one = self.task(), Candidate(space, drawn[0])
+        with pytest.raises(ConfigurationError):
+            one.in_variant("no_such_variant").build(task, seed=1)
+        for name in space.variants:
+            network = one.in_variant(name).build(task, seed=1)
+            outputs = network(torch.randn(4, *task.input_shape))
+            assert outputs.shape == (4, task.output_size)
+            again = one.in_variant(name).build(task, seed=1).state_dict()
+            first = one.in_variant(name).build(task, seed=1).state_dict()
+            assert all(torch.equal(again[key], value) for key, value in first.items())
 
     def test_global_randomness_is_left_alone(self, space: SearchSpace[Any], drawn: list[Architecture]) -> None:
         """Operators draw from the generator they are handed; building restores torch's state."""

@@ -197,6 +197,11 @@ def test_mistake_within_a_table_is_placed_at_the_flag(automl, value, message):
     assert ran.err.startswith(f"error: --set zero_cost.proxies={value}: {message}"), ran.err
 
 
+def test_a_list_of_names_needs_no_quotes(automl):
+    ran = automl(*ZERO_COST, "--evaluator", "zero_cost", "--set", "zero_cost.variants=[red, green]")
+    assert "`zero_cost.variants` asks for red, green, but the space has no variants" in ran.err
+
+
 def test_objective_that_is_a_proxy_is_said_to_be_one(automl):
     ran = automl(*ZERO_COST, "--evaluator", "zero_cost", "--objective", "zen:max")
     assert "'zen' is the name of a proxy (see `automl describe proxy zen`)" in ran.err

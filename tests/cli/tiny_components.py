@@ -86,6 +86,18 @@ class Score(Evaluator):
         return {"score": -self.options.scale * abs(point.x - 50) - abs(point.y - 50) / 100, "size": float(point.x)}
 
 
+class Untrained(Evaluator):
+    """Counts decisions: no data, and no training."""
+
+    needs_task = False
+
+    def metrics(self, task: Task) -> tuple[Metric, ...]:
+        return (Metric("decisions", "min"),)
+
+    def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
+        return {"decisions": float(len(candidate.architecture))}
+
+
 class Single(Strategy):
     """One objective only."""
 

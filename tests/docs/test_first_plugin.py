@@ -93,7 +93,7 @@ def test_entry_point_registers_all_three(folder, run: Run):
     (metadata / "entry_points.txt").write_text("[automl]\n" + "".join(lines), encoding="utf-8")
     done = run(["-m", "automl", "list"], folder, AUTOML_STRICT_PLUGINS="1")
     assert done.returncode == 0, done.stderr
-    for name in ("mlp", "hill_climber", "gradient_norm"):
+    for name in ("small_mlp", "hill_climber", "gradient_norm"):
         assert re.search(rf"^{name} .*{project['name']} {project['version']}", done.stdout, re.MULTILINE), done.stdout
 
 

@@ -14,6 +14,7 @@ from automl.testing import EvaluatorSuite
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "train": {"epochs": 2},
+    "select": {"epochs": 3},
     "surrogate": {"exact": False, "trees": 5},
     "stability": {"steps": 5},
     "quick_train": {"steps": 5},

@@ -14,5 +14,10 @@ class TestEveryRegisteredExporter(ExporterSuite):
     def _named(self, name):
         self.name = name
 
+    # Each imports torch anew; `tests/cli/test_export.py` verifies one of them in the fast suite.
+    test_files_give_the_outputs_of_the_network = pytest.mark.slow(
+        ExporterSuite.test_files_give_the_outputs_of_the_network
+    )
+
     def make(self):
         return registry().load("exporter", self.name)()

@@ -47,12 +47,12 @@ class SelectOptions(TrainOptions):
     temperature: float = Field(default=0.1, gt=0, le=1)
     """Temperature of the mixture at the end of the choice, which starts at 1 and falls by the same factor each step."""
 
-    train_both: bool = True
-    """Whether the weights are trained during the choice, too, so that each follows the mixture as it sharpens."""
+    train_both: bool = False
+    """Whether the weights are trained during the choice, too, a step after each of the logits, as in DARTS."""
 
-    paths: int | None = Field(default=None, ge=1)
-    """Candidates of a step, drawn at random, which bounds its time and memory; all of them by default. The choice takes
-    2 at least: one has no weight."""
+    paths: int | None = Field(default=1, ge=1)
+    """Candidates of a step, drawn at random; none for all of them. With 1 each learns to do alone, and is chosen for
+    that; trained together they learn to complement each other. The choice takes 2 at least: one has no weight."""
 
     @field_validator("stages")
     @classmethod
@@ -153,9 +153,9 @@ class Chooser:
             train_epoch(run, parts.weights, settings, context)
 
     def choose_epoch(self, run: Run, parts: Parts, settings: Settings, context: Context) -> None:
-        """Train the logits for one more epoch of the weights' examples, after each step the weights, too.
+        """Train the logits on their own examples, for as many steps as an epoch of the weights' has.
 
-        As in first-order DARTS, the logits' step comes first, on examples of its own.
+        With ``train_both`` each is followed by a step of the weights, as in first-order DARTS.
         """
         started, epoch = time.perf_counter(), run.epoch + 1
         paths = None if self._options.paths is None else max(2, self._options.paths)
@@ -245,7 +245,7 @@ def _endless(split: TensorSplit, settings: Settings, seed: int) -> Iterator[tupl
     """Yield batches, pass after pass, each in an order of its own; none of one example where there are more."""
     size = min(settings.batch_size, len(split))
     for number in itertools.count():
-        shuffle = torch.Generator().manual_seed(derive_seed(seed, number))
+        shuffle = torch.Generator().manual_seed(derive_seed(seed, "pass", number))
         yield from split.batches(size, settings.device, shuffle=shuffle, drop_last=True)
 
 

@@ -30,7 +30,7 @@ class Screening(Evaluator):
     """Ask the space what is wrong with an architecture, and what function it is.
 
     Both are capabilities of spaces: `SearchSpace.defect` and `SearchSpace.function_key`. ``function`` is 48 bits of a
-    hash of the latter, so that two functions in a study of 10,000 share one with a chance of 2 in 10 million.
+    hash of the latter, so that any two of 10,000 functions share one with a chance of 2 in 10 million.
 
     >>> Screening().options.reject
     ('is_sound < 1',)

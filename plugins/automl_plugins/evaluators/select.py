@@ -2,11 +2,14 @@
 
 Three stages: the weights of all candidates at equal shares; the logits of the choice, on held-out examples of the
 training split, while the mixture sharpens; and what was chosen alone. [1] names the three (full training, selective
-training, pruning) and no more was found of them: lengths, the softmax with a falling temperature, and the alternation
-with steps of the weights, which is that of first-order DARTS [2], are ours.
+training, pruning) and no more was found of them. Ours are their lengths, the softmax with a falling temperature, a
+learning rate that starts anew for the last stage, and that the first stage trains one candidate at a time.
+
+That last choice is from a test with one node and a known answer: ten seeds each of a sine and of a zigzag, Fourier
+series against piecewise linear functions, 60 epochs of 300 examples. One at a time, all twenty are right; trained
+together, the two complement each other, their sum leaves nothing to gain by a choice, and twelve are right.
 
 [1] Yang et al. Activation space selectable Kolmogorov-Arnold networks. arXiv 2408.08338.
-[2] Liu, Simonyan, Yang. DARTS: differentiable architecture search. ICLR 2019.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from automl import Candidate, Context, Evaluator, Metric, Task, TensorSplit, chosen_network
+from automl import Candidate, Context, Evaluator, Metric, Split, Task, TensorSplit, chosen_network
 from automl_plugins.evaluators._checkpoint import Checkpoint
 from automl_plugins.evaluators._selecting import Chooser, Parts, Plan, SelectOptions, in_memory, parameters_of
 from automl_plugins.evaluators._training import Run, Settings, Splits, epochs_wanted, train_epoch, validate
@@ -76,7 +79,8 @@ class Select(Evaluator):
         """
         epochs = epochs_wanted(self.options.epochs, context, "select")
         network = candidate.build(context.task, context.seed)
-        course = _Course(self.options, candidate, context, epochs)
+        validation = self._splits.of(context.task, "validation", torch.device(context.device))
+        course = _Course(self.options, candidate, context, epochs, validation)
         chooser = Chooser(network, self.options, Plan.of(self.options))
         if chooser.modules:
             own, run = self._choose(chooser, course)
@@ -142,6 +146,7 @@ class _Course:
     candidate: Candidate
     context: Context
     epochs: int
+    validation: Split
     found: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -185,4 +190,4 @@ class _Course:
                 checkpoint.remove()
 
     def _look(self, run: Run, settings: Settings) -> dict[str, float]:
-        return validate(run, self.context.task.split("validation"), settings, self.context)
+        return validate(run, self.validation, settings, self.context)

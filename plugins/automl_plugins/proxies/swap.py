@@ -94,7 +94,8 @@ def packed_examples(pattern: Tensor) -> Tensor:
     for bit in range(min(8, examples)):
         rows = bits[bit::8]
         octets[: len(rows)] |= rows << bit
-    return octets.T.contiguous().view(torch.int64)
+    turned = octets.T.clone(memory_format=torch.contiguous_format)  # of one unit `contiguous` would keep odd strides
+    return turned.view(torch.int64)
 
 
 def distinct_rows(words: Tensor) -> int:

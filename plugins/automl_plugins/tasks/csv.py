@@ -96,11 +96,9 @@ class Csv(Task):
 
     @property
     def preparation(self) -> str:
-        values = self._contents.values
-        of_targets = f" Multiply outputs by {values.unit:.7g} and add {values.mean:.7g}." if values else ""
         return (
             "Numbers are standardised by the training split, missing ones become its median with an indicator, "
-            f"categories become features of 0 or 1; the task csv does it.{of_targets}"
+            "categories become features of 0 or 1; the task csv does it."
         )
 
     def load(self, split: SplitName) -> TensorSplit:

@@ -17,8 +17,8 @@ from torch.autograd import Function
 def keep_signature(function: type[Function]) -> type[Function]:
     """Return ``function`` with the signature of its ``forward`` at hand.
 
-    ``Function.apply`` asks for it at every call, and working it out takes longer than a pass over a small image (PyTorch
-    2.13, ``bind_default_args``).
+    ``Function.apply`` asks for it at every call (PyTorch 2.13, ``bind_default_args``), and working it out takes longer
+    than a pass over a small image.
     """
     function.forward.__signature__ = inspect.signature(function.forward)  # type: ignore[attr-defined]
     return function

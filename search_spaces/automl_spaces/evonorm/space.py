@@ -81,8 +81,8 @@ class EvoNormOptions(BaseOptions):
     """Weight of the newest batch in running moments."""
 
     backbone: Backbone = "resnet"
-    """The network around the layer: pre-activation residual, or after MobileNetV2 or EfficientNet. Evaluators can be asked
-    for several, whatever this is: `--set train.variants=all`."""
+    """The network around the layer: pre-activation residual, or after MobileNetV2 or EfficientNet. An evaluator can be
+    asked for several, whatever this is: `--set train.variants=all`."""
 
     width: int = Field(default=8, ge=1)
     """Channels of the first stage; they double from stage to stage."""
@@ -91,8 +91,8 @@ class EvoNormOptions(BaseOptions):
     """Blocks in each stage."""
 
     stages: int = Field(default=2, ge=1, le=6)
-    """Stages, with halved images between them where they are large enough. Two are for small images and a processor; take
-    three for CIFAR-10."""
+    """Stages, with halved images between them where they are large enough. Two suit small images and a CPU; take three
+    for CIFAR-10."""
 
 
 class EvoNorm(GraphSpace[Expression]):

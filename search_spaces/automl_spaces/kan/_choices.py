@@ -162,7 +162,7 @@ class LayerChoice:
 
         Several functions are shortened to their values, equal ones are counted.
         """
-        inside = [self.before] if self.before != "none" else []
+        inside: list[str] = [self.before] if self.before != "none" else []
         if len(self.functions) == 1:
             only = self.functions[0]
             pool = [" | ".join(only.pool)] if only.pool else []

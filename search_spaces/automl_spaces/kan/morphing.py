@@ -392,6 +392,11 @@ def _others(network: nn.Module) -> list[str]:
     return [type(module).__name__ for module in network.children() if not isinstance(module, kinds)]
 
 
+def _is_trained(module: nn.Module) -> bool:
+    """Say whether there are weights that nothing here knows: nodes that have yet to select their family."""
+    return not isinstance(module, KanLayer | MixedLayer | nn.Linear) and any(True for _ in module.parameters())
+
+
 def _inputs_of(network: nn.Module, x: Tensor) -> list[Tensor]:
     return list(_walked(network, x))
 

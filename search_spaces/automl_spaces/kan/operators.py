@@ -23,6 +23,7 @@ from numpy.random import Generator
 from automl import Architecture, RandomChooser
 from automl_spaces.kan._choices import (
     FunctionChoice,
+    FunctionName,
     LayerChoice,
     LayerOptions,
     Setting,
@@ -32,6 +33,8 @@ from automl_spaces.kan._choices import (
 _GRIDS = ("grid", "centres")
 _DEGREES = ("degree", "frequencies", "count")
 _DRAWS = 8
+_SELECTED = "selected"
+"""Nodes that learn their family have no one basis to start another from: they are left to plain changes."""
 
 LayerOperator: TypeAlias = Callable[[LayerChoice, LayerOptions, Generator], LayerChoice | None]
 
@@ -40,8 +43,8 @@ def other_family(layer: LayerChoice, options: LayerOptions, rng: Generator) -> L
     """Return ``layer`` with one of its functions of another family; ``None`` where there is no other."""
     place = int(rng.integers(len(layer.functions)))
     old = layer.functions[place]
-    families = [name for name in options.families if name not in (old.family, "rational", "selected")]
-    if not families or old.family == "selected":
+    families = [name for name in options.families if name not in (old.family, "rational", _SELECTED)]
+    if not families or old.family == _SELECTED:
         return None
     family = families[int(rng.integers(len(families)))]
     chooser, only = RandomChooser(rng), options.model_copy(update={"families": (family,)})
@@ -118,16 +121,14 @@ def wider(
 def with_nodes(layer: LayerChoice, count: int | None, options: LayerOptions, rng: Generator) -> LayerChoice:
     """Return ``layer`` with functions for ``count`` nodes, those that are missing drawn; as it is without a count."""
     missing = 0 if count is None else count - len(layer.functions)
-    chooser = RandomChooser(rng)
-    return replace(
-        layer,
-        functions=layer.functions + tuple(choose_function(chooser, number, options) for number in range(missing)),
-    )
+    chooser, own = RandomChooser(rng), options.model_copy(update={"families": _fixed(options)})
+    drawn = tuple(choose_function(chooser, number, own) for number in range(missing))
+    return replace(layer, functions=layer.functions + drawn)
 
 
 def identity(count: int | None, options: LayerOptions, rng: Generator) -> LayerChoice | None:
     """Return a layer that can start as the identity, with functions for ``count`` nodes or one for all."""
-    if "identity" not in options.bases or "none" not in options.afters:
+    if "identity" not in options.bases or "none" not in options.afters or not _fixed(options):
         return None
     before = options.befores[int(rng.integers(len(options.befores)))]
     return with_nodes(LayerChoice((), "identity", before, "none"), count or 1, options, rng)
@@ -137,11 +138,15 @@ def _raised(layer: LayerChoice, names: Sequence[str], rng: Generator) -> LayerCh
     for place in rng.permutation(len(layer.functions)).tolist():
         function = layer.functions[place]
         for name, value in function.settings:
-            larger = [each for each in _offered(function, name) if each > value] if name in names else []  # type: ignore[operator]
+            larger = [each for each in _offered(function, name) if each > value] if name in names else []
             if larger:
-                settings = {**dict(function.settings), name: min(larger)}  # type: ignore[type-var]
+                settings = {**dict(function.settings), name: min(larger)}
                 return _with(layer, place, replace(function, settings=tuple(settings.items())))
     return None
+
+
+def _fixed(options: LayerOptions) -> tuple[FunctionName, ...]:
+    return tuple(name for name in options.families if name != _SELECTED)
 
 
 def _offered(function: FunctionChoice, name: str) -> tuple[Setting, ...]:

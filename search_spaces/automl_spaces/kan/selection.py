@@ -111,8 +111,9 @@ class SelectableLayer(nn.Module, ABC):
         if self.bias is not None:
             total = total + (self.bias.view(-1, 1, 1) if self.is_image else self.bias)
         if isinstance(self.after, nn.BatchNorm1d) and total.ndim > 2:
-            return self.after(total.flatten(0, -2)).view(total.shape)
-        made: Tensor = self.after(total)
+            made: Tensor = self.after(total.flatten(0, -2)).view(total.shape)
+        else:
+            made = self.after(total)
         return made
 
     @torch.no_grad()

@@ -266,7 +266,7 @@ def _norms(module: nn.Module, prefix: str, key: str) -> Iterator[Entry]:
 
 
 def _shared_by(family: Family) -> str:
-    """Return a name that families share when their coefficients are; without dots, which names of tensors cannot have."""
+    """Return a name that families have in common when they share coefficients; without dots, as tensors' names are."""
     settings = [f"{name}={value}" for name, value in vars(family).items() if (family.name, name) not in _FREE]
     return f"{family.name}({','.join(settings)})".replace(".", "_")
 
@@ -290,7 +290,7 @@ def _edges(outputs: int, inputs: int, nodes: list[int] | None) -> Take:
 
 
 def _of_nodes(family: Family, name: str, inputs: int, nodes: list[int]) -> Take:
-    """Return how ``nodes`` take their part of a tensor of a basis of ``inputs``: as their own numbers would be taken."""
+    """Return how ``nodes`` take their part of a tensor of a basis of ``inputs``: as running numbers are taken."""
     with torch.device("cpu"), torch.no_grad():
         whole = family.basis(inputs).double()
         tensor = whole.get_parameter(name)

@@ -22,7 +22,7 @@ from automl import (
     TestSplitSealed,
 )
 from automl_plugins.evaluators._augment import light_augmentation
-from automl_plugins.evaluators._training import Settings
+from automl_plugins.evaluators._training import Run, Settings
 from automl_plugins.evaluators.train import Train, TrainOptions
 from automl_plugins.tasks.digits import Digits
 
@@ -372,3 +372,17 @@ def test_half_precision_trains_on_the_accelerator(task):
     for precision in ("auto", "float16", "bfloat16", "float32"):
         context = Context(task, device="cuda:0")
         assert _train(task, "conv", context=context, epochs=6, precision=precision)["val_accuracy"] > 0.8
+
+
+def test_weight_decay_leaves_out_what_has_one_axis():
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    run = Run.start(network, Settings.of(TrainOptions(weight_decay=0.5), Context(Digits()), 64))
+    decayed = {id(one): group["weight_decay"] for group in run.optimizer.param_groups for one in group["params"]}
+    assert {name: decayed[id(one)] for name, one in network.named_parameters()} == {
+        "0.weight": 0.5,
+        "0.bias": 0.0,
+        "1.weight": 0.0,
+        "1.bias": 0.0,
+        "3.weight": 0.5,
+        "3.bias": 0.0,
+    }

@@ -76,7 +76,7 @@ def spread_out(network):
 
 
 CASES = [
-    (space, options, seed)
+    pytest.param(space, options, seed, marks=[pytest.mark.slow] if seed else [])
     for space in registry().names("space")
     for options in OPTIONS.get(space, ({},))
     for seed in range(2)

@@ -37,6 +37,11 @@ def test_it_counts_distinct_rows_exactly_for_any_number_of_examples(examples):
     assert expected <= min(80, 2**examples)
 
 
+@pytest.mark.parametrize("examples", [1, 64, 130])
+def test_a_single_unit_is_packed(examples):
+    assert packed_examples(torch.ones(examples, 1, dtype=torch.bool)).shape == (1, -(-examples // 64))
+
+
 @pytest.mark.parametrize("examples", [2, 64, 70, 200])
 def test_units_that_differ_on_one_example_are_told_apart_whichever_it_is(examples):
     patterns = torch.eye(examples, dtype=torch.bool)

@@ -5,7 +5,9 @@ from scipy import stats
 
 from automl import (
     Architecture,
+    Candidate,
     ConfigurationError,
+    Context,
     EditPath,
     Goal,
     InvalidArchitecture,
@@ -16,6 +18,7 @@ from automl import (
 )
 from automl.options import parse_options
 from automl.plugins import registry
+from automl.testing.problems import TinyTask
 from automl.testing.strategies import Walk
 from automl_spaces.evonorm import NAMED, EvoNorm, EvoNormOptions, Expression
 from automl_spaces.evonorm.expression import INITIAL, OPERATIONS, index_sets
@@ -210,3 +213,26 @@ def test_the_space_says_what_is_wrong_with_a_layer_and_knows_its_function():
     same = [Expression.parse(text) for text in ("ADD 0 1; TANH 4", "TANH 0")]
     assert len({ALL.function_key(one) for one in same}) == 1
     assert len({canonical_key(graph_of(one)) for one in same}) == 2
+
+
+def test_the_backbones_are_variants_and_build_gives_the_one_of_the_option():
+    assert SPACE.variants == ("resnet", "mobilenet", "efficientnet")
+    layer, task = SPACE.blueprint(SPACE.named("evonorm_b0")), TinyTask()
+    names = {}
+    for variant in SPACE.variants:
+        network = SPACE.build_variant(layer, task, variant)
+        names[variant] = [name for name, _ in network.named_parameters()]
+        chosen = EvoNorm(EvoNormOptions(backbone=variant))
+        assert [name for name, _ in chosen.build(layer, task).named_parameters()] == names[variant]
+        assert [name for name, _ in chosen.build_variant(layer, task, "resnet").named_parameters()] == names["resnet"]
+    assert len(set(map(tuple, names.values()))) == 3
+    with pytest.raises(ConfigurationError, match="unknown variant of EvoNorm 'resnt'; did you mean 'resnet'"):
+        SPACE.build_variant(layer, task, "resnt")
+
+
+def test_costs_are_those_of_the_variant():
+    candidate, cost = Candidate(SPACE, SPACE.named("bn_relu")), registry().load("evaluator", "cost")()
+    context = Context(TinyTask())
+    found = [cost.evaluate(candidate.in_variant(variant), context)["params"] for variant in SPACE.variants]
+    assert len(set(found)) == 3
+    assert cost.evaluate(candidate, context)["params"] == found[0]

@@ -149,7 +149,7 @@ def _call(name: str, node: fx.Node, look_up: Lookup) -> Text:
     keywords = {key: each for key, each in node.kwargs.items() if key not in _OF_PLACE and each is not None}
     items: list[Text] = [value(each, look_up) for each in node.args]
     named = [_keyword(key, value(each, look_up)) for key, each in keywords.items()]
-    is_of_tensor = bool(node.args) and isinstance(node.args[0], fx.Node) and _is_tensor(node.args[0])
+    is_of_tensor = bool(node.args) and isinstance(node.args[0], fx.Node) and _starts_with_self(node)
     plain = name.removesuffix("_") if name.startswith("_") else name
     if is_of_tensor and hasattr(torch.Tensor, plain) and not hasattr(functional, plain):
         return _method(plain, node, [*items[1:], *named], look_up)
@@ -173,8 +173,10 @@ def _receiver(node: fx.Node, look_up: Lookup) -> str:
     return f"({found.line})" if found.operator else found.line
 
 
-def _is_tensor(node: fx.Node) -> bool:
-    return isinstance(node.meta.get("val"), torch.Tensor)
+def _starts_with_self(node: fx.Node) -> bool:
+    """Return whether the first argument is what the method is called on: that of `where` is the condition."""
+    target = node.target
+    return isinstance(target, torch._ops.OpOverload) and target._schema.arguments[0].name == "self"
 
 
 def _keyword(name: str, text: Text) -> Text:

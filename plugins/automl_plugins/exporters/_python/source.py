@@ -32,7 +32,7 @@ def load(path: Path = Path(__file__).with_name("{weights}")) -> Network:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file: a length, a table in JSON, then bytes."""
+    """Return the tensors of a safetensors file: a length, a JSON table, then bytes."""
     content = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(content[:8], "little")
     table = json.loads(content[8:start])
@@ -76,7 +76,8 @@ def source_of(
 def _docstring(paragraphs: Sequence[str]) -> str:
     plain = [paragraph.replace("\\", "/").replace('"""', "'''") for paragraph in paragraphs]
     wrapped = ["\n".join(_wrapped(line) for line in paragraph.splitlines()) for paragraph in plain]
-    return '"""' + "\n\n".join(wrapped) + '\n"""'
+    end = "\n" if len("".join(wrapped).splitlines()) > 1 or len(wrapped) > 1 else ""
+    return '"""' + "\n\n".join(wrapped) + end + '"""'
 
 
 def _wrapped(line: str) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from automl import ConfigurationError
 from automl_spaces.kan.layers.basis import Basis
 from automl_spaces.kan.layers.conv import KanConv
+from automl_spaces.kan.layers.cost import mixed_cost
 from automl_spaces.kan.layers.layer import KanLayer
 from automl_spaces.kan.layers.linear import KanLinear
 from automl_spaces.kan.layers.normalisation import make_after, make_before
@@ -110,8 +111,9 @@ class MixedLayer(nn.Module, ABC):
     def normalised_sum(self, summed: Tensor) -> Tensor:
         """Return what comes behind the sum."""
         if not self.is_image and isinstance(self.after, nn.BatchNorm1d) and summed.ndim > 2:
-            return self.after(summed.flatten(0, -2)).view(summed.shape)
-        made: Tensor = self.after(summed)
+            made: Tensor = self.after(summed.flatten(0, -2)).view(summed.shape)
+        else:
+            made = self.after(summed)
         return made
 
     @abstractmethod
@@ -179,6 +181,10 @@ class MixedKanLinear(MixedLayer):
     def new_group(self, nodes: int, spec: KanSpec, generator: torch.Generator | None) -> LinearGroup:
         return LinearGroup(nodes, self.outputs, spec, generator=generator)
 
+    def count_operations(self, shape: tuple[int, ...]) -> int:
+        """Return all arithmetic for inputs of ``shape``, which evaluators ask for; see `mixed_cost`."""
+        return mixed_cost(self.specs, self.of_node, self.outputs).flops * math.prod(shape[:-1])
+
 
 class MixedKanConv(MixedLayer):
     """A convolution whose every input channel chooses its family; otherwise as `KanConv` and `MixedKanLinear`.
@@ -212,6 +218,13 @@ class MixedKanConv(MixedLayer):
         return ConvGroup(
             nodes, self.outputs, self.kernel, spec, stride=self.stride, padding=self.padding, generator=generator
         )
+
+    def count_operations(self, shape: tuple[int, ...]) -> int:
+        """Return all arithmetic for images of ``shape``, which evaluators ask for; see `mixed_cost`."""
+        batch, _, *sides = shape
+        made = math.prod((side + 2 * self.padding - self.kernel) // self.stride + 1 for side in sides)
+        sizes = {"taps": self.kernel**2, "pixels_in": math.prod(sides), "pixels": made}
+        return batch * mixed_cost(self.specs, self.of_node, self.outputs, **sizes).flops
 
 
 def _basis(spec: KanSpec, layer: MixedLayer, nodes: list[int]) -> Basis:

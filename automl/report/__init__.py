@@ -1,0 +1,1 @@
+"""Reports: one page of HTML about studies, comparisons and correlations."""
