@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from automl.proxies.proxy import Proxy
     from automl.proxies.scoring import Measured, measure, merged
     from automl.recipe import Recipe
+    from automl.recognition import Guess, Recognised, recognise
     from automl.seeds import derive_rng, derive_seed
     from automl.space import GraphSpace, SearchSpace
     from automl.storage.records import TrialRecord
@@ -190,6 +191,7 @@ _HOMES = {
     "proxies.proxy": ("Proxy",),
     "proxies.scoring": ("Measured", "measure", "merged"),
     "recipe": ("Recipe",),
+    "recognition": ("Guess", "Recognised", "recognise"),
     "seeds": ("derive_rng", "derive_seed"),
     "space": ("GraphSpace", "SearchSpace"),
     "storage.records": ("TrialRecord",),
@@ -250,6 +252,7 @@ __all__ = [
     "GivenArchitectures",
     "Goal",
     "GraphSpace",
+    "Guess",
     "Index",
     "InputKind",
     "Integer",
@@ -278,6 +281,7 @@ __all__ = [
     "Reading",
     "Real",
     "Recipe",
+    "Recognised",
     "RecordingChooser",
     "Register",
     "ReplayChooser",
@@ -349,6 +353,7 @@ __all__ = [
     "plain_autograd",
     "private_copy",
     "random_topological_order",
+    "recognise",
     "register_activation",
     "resume",
     "sample_jointly",

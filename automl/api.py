@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from automl.definition import ComponentSpec, StudyDefinition, parse_definition
 from automl.engine import Stopper
 from automl.environment import check_unchanged, component_versions, environment, use_files_of
 from automl.errors import UsageError
+from automl.recipe import AUTO_TASK
+from automl.recognition import recognise
 from automl.runner import Prepared, prepare, run
 from automl.storage.database import Durability
 from automl.storage.store import Store
@@ -23,9 +26,11 @@ log = logging.getLogger("automl")
 
 def search(
     *,
-    space: str = "nas_cell",
+    space: str | None = None,
     strategy: str = "sep_crossover",
     task: str = "auto",
+    data: str | Path | None = None,
+    target: str | None = None,
     evaluators: Sequence[str] = ("cost", "train"),
     trials: int | None = 50,
     seconds: float | None = None,
@@ -42,9 +47,12 @@ def search(
     """Search for architectures and return the finished study.
 
     Args:
-        space: name of the search space, or ``package.module:Class``; likewise the other components.
+        space: name of the search space, or ``package.module:Class``; likewise the other components. By default
+            ``nas_cell``, or what suits the ``data``.
         strategy: name of the search strategy.
         task: name of the task; by default ``digits``, or ``none`` when no evaluator looks at a task.
+        data: your own data, a file or a folder; the task that can read it is found (`automl.recognise`).
+        target: name of the column to learn, of a table given by ``data``.
         evaluators: names of the evaluators, cheap ones first.
         trials: budget in trials.
         seconds: budget in seconds.
@@ -64,9 +72,10 @@ def search(
         StoreError: the store failed.
     """
     chosen = dict(options or {})
+    task, suited = _own_task(chosen, task, data, target)
     values: dict[str, Any] = {
         "name": study,
-        "space": _spec(chosen, "space", space),
+        "space": _spec(chosen, "space", space or suited or "nas_cell"),
         "strategy": _spec(chosen, "strategy", strategy),
         "task": _spec(chosen, "task", task),
         "evaluators": tuple(_spec(chosen, "", name) for name in evaluators),
@@ -81,6 +90,20 @@ def search(
     if chosen:
         raise UsageError(f"options for {', '.join(map(repr, chosen))}, but the study has no such component")
     return start(parse_definition(values), storage=storage)
+
+
+def _own_task(
+    chosen: dict[str, Mapping[str, Any]], task: str, data: str | Path | None, target: str | None
+) -> tuple[str, str]:
+    """Return the task that reads ``data`` and the space that suits it, and put the task's options into ``chosen``."""
+    if data is None:
+        if target is not None:
+            raise UsageError(f"target {target!r} names a column of the table given by `data`; add that")
+        return task, ""
+    found = recognise(data, target=target, task=None if task == AUTO_TASK else task)
+    log.info("%s: %s", data, found.in_words)
+    chosen["task"] = {**found.guess.options, **chosen.get("task", {})}
+    return found.task, found.guess.space
 
 
 def _spec(chosen: dict[str, Mapping[str, Any]], kind: str, name: str) -> ComponentSpec:

@@ -105,13 +105,22 @@ class Recipe:
 
 
 def with_task(definition: StudyDefinition, known: Registry | None = None) -> StudyDefinition:
-    """Return ``definition`` with the task that ``auto`` stands for."""
-    if definition.task.name != AUTO_TASK:
-        return definition
+    """Return ``definition`` with the task that ``auto``, or the short form ``NAME:VALUE``, stands for."""
     found = known or registry()
+    if definition.task.name != AUTO_TASK:
+        return definition.model_copy(update={"task": written_out(definition.task, found)})
     is_needed = any(found.load("evaluator", spec.name).needs_task for spec in definition.evaluators)
     task = ComponentSpec(name="digits" if is_needed else "none", options=definition.task.options)
     return definition.model_copy(update={"task": task})
+
+
+def written_out(task: ComponentSpec, known: Registry) -> ComponentSpec:
+    """Return ``task`` with the option that a short form ``NAME:VALUE`` sets, where ``NAME`` is a task that has one."""
+    name, colon, value = task.name.partition(":")
+    if not colon or name not in known.names("task"):
+        return task
+    option = known.load("task", name).shorthand
+    return ComponentSpec(name=name, options={**task.options, option: value}) if option else task
 
 
 def _stage(name: str, evaluator: Evaluator, space: SearchSpace[Any]) -> Stage:

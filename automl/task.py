@@ -19,8 +19,12 @@ from automl.errors import TaskError, TestSplitSealed
 from automl.options import Component
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import Tensor
+
+    from automl.recognition import Guess
 
 SplitName: TypeAlias = Literal["train", "validation", "test"]
 TaskKind: TypeAlias = Literal["classification", "regression"]
@@ -79,9 +83,29 @@ class Task(Component, ABC):
     """
 
     kind: ClassVar[str] = "task"
+    reads: ClassVar[str] = ""
+    """What `recognise` understands, in a few words; empty where that is nothing."""
+    shorthand: ClassVar[str] = ""
+    """The option that ``NAME:VALUE`` sets in place of a task's name; empty where there is none."""
 
     _sealed: bool = False
     _withheld: str = ""
+
+    @classmethod
+    def recognise(cls, path: Path, target: str | None = None) -> Guess | None:
+        """Return what this task understands of the user's ``path``, which exists; ``None`` where it is not for it.
+
+        Looks at names, endings and headers, and leaves the examples for `load`. What the guess says is shown to the
+        user, so that a wrong one is noticed.
+
+        Args:
+            path: a file or a folder.
+            target: name of the column to learn, where the user gave one.
+
+        Raises:
+            TaskError: the path is meant for this task, but cannot be used; one line says why, and what to do.
+        """
+        return None
 
     @property
     @abstractmethod
@@ -107,6 +131,19 @@ class Task(Component, ABC):
     def horizontal_flip(self) -> bool:
         """Whether a mirrored image means the same thing; digits and letters say no."""
         return self.is_image
+
+    def augment(self, inputs: Tensor, generator: torch.Generator) -> Tensor | None:
+        """Return a batch of training inputs, changed at random in ways that change no target.
+
+        ``None``, the default, stands for no augmentation of the task's own: images are then shifted, and mirrored where
+        `horizontal_flip` says so, and other inputs are left as they are. Evaluators that train call this where their
+        options ask for augmentation, never for validation.
+
+        Args:
+            inputs: `(batch, *input_shape)`, as a split yields them; not to be changed in place.
+            generator: the only source of chance, on the device of ``inputs``.
+        """
+        return None
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "best": "Show the best architectures of a study.",
     "retrain": "Train a found architecture to keep, on all data but the test split, and test it.",
     "export": "Write a retrained network as PyTorch, ONNX or Python source, verified, with a model card.",
+    "report": "Write one page of HTML about a study, a comparison or a correlation.",
     "list": "List the installed components and broken plugins, or the entries of a catalogue.",
     "describe": "Describe a component, its options and metrics, or an entry of a catalogue.",
     "plugin": "Write a plugin of your own, check it, and see which are loaded.",

@@ -46,7 +46,7 @@ def correlation_draft(file: StudyFile | None, flags: Flags, chosen: CorrelationF
         draft.put(("name",), flags.study, f"NAME {flags.study}")
         draft.put(("budget", "trials"), flags.trials, f"--sample {flags.trials}")
     draft.values[FORM] = draft.values[FORM] or Correlation().model_dump()
-    if flags.task is None and (file is None or "task" not in file.values):
+    if flags.task is None and flags.data is None and (file is None or "task" not in file.values):
         draft.values["task"] = {"name": AUTO_TASK, "options": draft.values["task"]["options"]}
     _put_proxies(draft, chosen.proxies)
     put_settings(draft, chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import logging
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +19,15 @@ from automl.errors import AutomlError, ConfigurationError, UsageError, unknown_n
 from automl.options import OptionError, parse_options
 from automl.plugins import Kind, registry
 from automl.recipe import AUTO_TASK, with_task
+from automl.recognition import recognise
 from automl.runner import Prepared, prepare
 from automl.studyfile import KeyPath, StudyFile
 
 _QUOTED = re.compile(r"'([^']+)'")
 _BARE_NAMES = re.compile(r"\s*\[\s*[A-Za-z_][\w-]*(\s*,\s*[A-Za-z_][\w-]*)*\s*\]\s*")
 _DOTTED = re.compile(r"`([\w:]+)\.(\w+)`")
+
+log = logging.getLogger("automl")
 
 
 @dataclass
@@ -98,6 +102,7 @@ def draft_of(file: StudyFile | None, flags: Flags, base: StudyDefinition | None 
     _put_plain(draft, flags)
     for kind in ("space", "strategy", "task"):
         _put_component(draft, kind, getattr(flags, kind))
+    put_data(draft, flags)
     _put_evaluators(draft, flags.evaluators)
     _put_task(draft)
     _put_trackers(draft, flags)
@@ -145,6 +150,28 @@ def _put_component(draft: Draft, kind: str, name: str | None) -> None:
     if draft.values[kind]["name"] != name:
         draft.values[kind] = {"name": name, "options": {}}
     draft.sources[kind, "name"] = f"--{kind} {name}"
+
+
+def put_data(draft: Draft, flags: Flags) -> None:
+    """Choose the task that can read the user's own data, and say what it understood.
+
+    Raises:
+        UsageError: it is not clear which task that is.
+    """
+    if flags.data is None:
+        if flags.target is not None:
+            raise UsageError(f"--target {flags.target}: names a column of the table given by --data; add that")
+        return
+    flag = f"--data {flags.data}"
+    try:
+        found = recognise(flags.data, target=flags.target, task=flags.task)
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error}") from error
+    draft.values["task"] = found.spec().model_dump()
+    draft.sources["task", "name"] = flag
+    if found.guess.space and flags.space is None and draft.file is None:
+        draft.values["space"] = {"name": found.guess.space, "options": {}}
+    log.info("%s: %s", flags.data, found.in_words)
 
 
 def _put_evaluators(draft: Draft, names: Sequence[str]) -> None:

@@ -15,6 +15,8 @@ class Flags:
     space: str | None = None
     strategy: str | None = None
     task: str | None = None
+    data: str | None = None
+    target: str | None = None
     evaluators: Sequence[str] = ()
     trials: int | None = None
     time: float | None = None

@@ -91,6 +91,18 @@ NewStudyName: TypeAlias = Annotated[
 Space: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Search space; nas_cell by default.")]
 Strategy: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Strategy; sep_crossover by default.")]
 Task: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Task; digits by default.")]
+Data: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="Your own data: a file or a folder; the task that can read it is found and named.",
+    ),
+]
+TargetColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--target", "--target-column", metavar="COLUMN", help="Column to learn, of a table given by --data."),
+]
 Evaluators: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

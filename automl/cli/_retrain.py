@@ -44,6 +44,8 @@ class Wish:
     ensemble: int | None = None
     evaluator: str | None = None
     task: str | None = None
+    data: str | None = None
+    target: str | None = None
     settings: tuple[str, ...] = ()
     device: str | None = None
     replace: bool = False
@@ -94,7 +96,10 @@ def _plan(study: Study, wish: Wish) -> Plan:
 def _definition(study: Study, wish: Wish) -> StudyDefinition:
     """Return the study's definition with what the flags change; a mistake is placed at its flag."""
     flags = Flags(
+        space=study.definition.space.name,
         task=wish.task,
+        data=wish.data,
+        target=wish.target,
         evaluators=() if wish.evaluator is None else (wish.evaluator,),
         settings=wish.settings,
         devices=wish.device,
@@ -174,8 +179,9 @@ def _again(wish: Wish, storage: str) -> str:
     words += [] if wish.epochs is None else [f"--epochs {wish.epochs}"]
     words += [] if wish.seeds == Wish(study="").seeds else [f"--seeds {wish.seeds}"]
     words += [] if wish.ensemble is None else [f"--ensemble {wish.ensemble}"]
-    for flag, value in (("evaluator", wish.evaluator), ("task", wish.task), ("device", wish.device)):
-        words += [] if value is None else [f"--{flag} {value}"]
+    named = {"evaluator": wish.evaluator, "task": wish.task, "data": wish.data, "target": wish.target}
+    for flag, value in {**named, "device": wish.device}.items():
+        words += [] if value is None else [f"--{flag} {shlex.quote(value)}"]
     words += [f"--set {shlex.quote(text)}" for text in wish.settings]
     words += ["--replace"] * wish.replace + ["--no-mlflow"] * wish.no_mlflow
     return command("retrain", wish.study, *words, storage=storage)

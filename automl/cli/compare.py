@@ -35,6 +35,9 @@ Checkpoints: TypeAlias = Annotated[
 Target: TypeAlias = Annotated[
     float | None, typer.Option(metavar="X", help="Value of the objective; counts the evaluations to reach it.")
 ]
+TargetColumn: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column to learn, of a table given by --data.")
+]
 Report: TypeAlias = Annotated[
     str | None, typer.Option(metavar="METRIC", help="Metric to report of the best; the objective by default.")
 ]
@@ -52,6 +55,8 @@ def compare(
     strategies: Strategies = None,
     seeds: Seeds = None,
     task: options.Task = None,
+    data: options.Data = None,
+    target_column: TargetColumn = None,
     evaluators: options.Evaluators = None,
     trials: options.Trials = None,
     time: SimulatedTime = None,
@@ -86,6 +91,7 @@ def compare(
     from automl.cli._comparison_draft import ComparisonFlags
 
     plain = {"study": name, "project": project, "space": space, "task": task, "trials": trials, "time": time}
+    plain |= {"data": data, "target": target_column}
     several = {"evaluators": evaluators, "objectives": objectives, "constraints": constraints}
     several |= {"reference": reference, "settings": settings}
     given = {flag: value or () for flag, value in several.items()}

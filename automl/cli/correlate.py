@@ -56,6 +56,8 @@ def correlate(
     sample: SampleSize = None,
     study: Finished = None,
     task: options.Task = None,
+    data: options.Data = None,
+    target: options.TargetColumn = None,
     aggregates: Aggregates = None,
     precision_at: PrecisionAt = None,
     resamples: Resamples = None,
@@ -85,10 +87,11 @@ def correlate(
     from automl.cli._correlation_draft import CorrelationFlags
 
     plain = {"study": name, "project": project, "space": space, "task": task, "trials": sample, "seed": seed}
+    own = {"data": data, "target": target}
     machine = {"workers": workers, "devices": devices, "timeout": timeout, "memory_limit": memory_limit}
     several = {"evaluators": evaluators, "constraints": constraints, "settings": settings}
     given = {flag: value or () for flag, value in several.items()}
-    flags = Flags(**plain, **machine, **given, no_mlflow=no_mlflow)  # type: ignore[arg-type]
+    flags = Flags(**plain, **own, **machine, **given, no_mlflow=no_mlflow)  # type: ignore[arg-type]
     chosen = CorrelationFlags(
         proxies=proxies or (),
         metric=metric,

@@ -31,6 +31,8 @@ def retrain(
         str | None, typer.Option(metavar="NAME", help="What trains; the study's own evaluator by default.")
     ] = None,
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Task; the study's own by default.")] = None,
+    data: options.Data = None,
+    target: options.TargetColumn = None,
     settings: options.Settings = None,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="Torch device, as cuda:0; the best there is by default.")
@@ -60,6 +62,8 @@ def retrain(
         ensemble=ensemble,
         evaluator=evaluator,
         task=task,
+        data=data,
+        target=target,
         settings=tuple(settings or ()),
         device=device,
         replace=replace,

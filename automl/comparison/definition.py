@@ -10,7 +10,8 @@ It has the fields of a study's definition but for `strategy` and `seed`, and one
 
 Each strategy runs once with each of the seeds 0, 1, 2, ... Random search is always among them: what it reaches is what
 the budget alone is worth. An arm may also have a space, evaluators or constraints of its own, so that spaces can be
-compared; what the budget is worth then depends on the arm, and nothing is added.
+compared; what the budget is worth then depends on the arm, and nothing is added. An arm of which a trial costs more may
+have a smaller budget.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
+from automl.definition import Budget, ComponentSpec, DefinitionError, StudyDefinition, parse_definition
 from automl.errors import unknown_name
 
 CONTROL = "random_search"
@@ -31,7 +32,8 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 _USUAL = (20, 50, 100, 150, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _REPORT_ONLY = ("checkpoints", "target", "report", "against")
 _NAME_LENGTH = 200
-_OF_ARM = ("space", "evaluators", "constraints")
+_OF_ARM = ("space", "evaluators", "constraints", "budget")
+_OF_PROBLEM = ("space", "evaluators", "constraints")
 
 
 class ComparedStrategy(BaseModel):
@@ -51,14 +53,17 @@ class ComparedStrategy(BaseModel):
     """Evaluators of this arm alone; by default the comparison's. They must report the same objective."""
     constraints: tuple[str, ...] | None = None
     """Constraints of this arm alone; by default the comparison's."""
+    budget: Budget | None = None
+    """Budget of this arm alone, at most the comparison's trials; by default the comparison's. For arms of which a trial
+    costs more than another's."""
 
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, value: Any) -> Any:
         """Accept ``"name"`` and ``{"name": ..., "label": ..., option: value}`` as study files write them.
 
-        ``space``, ``evaluators`` and ``constraints`` are the arm's; a strategy's option of such a name stands in
-        ``options``.
+        ``space``, ``evaluators``, ``constraints`` and ``budget`` are the arm's; a strategy's option of such a name
+        stands in ``options``.
         """
         if isinstance(value, str):
             value = {"name": value}
@@ -82,6 +87,11 @@ class ComparedStrategy(BaseModel):
         """What the arm has in place of the comparison's: fields of a `StudyDefinition`."""
         return {key: getattr(self, key) for key in _OF_ARM if getattr(self, key) is not None}
 
+    @property
+    def has_own_problem(self) -> bool:
+        """Whether what is searched, or how it is measured, is the arm's own."""
+        return any(getattr(self, key) is not None for key in _OF_PROBLEM)
+
 
 class ComparisonSettings(BaseModel):
     """What a comparison has beyond a study: the table `[comparison]` of a study file."""
@@ -90,7 +100,7 @@ class ComparisonSettings(BaseModel):
 
     strategies: Annotated[tuple[ComparedStrategy, ...], Field(min_length=1)]
     """The strategies; `random_search` is added when it is not named, and no strategy has a space, evaluators or
-    constraints of its own."""
+    constraints of its own; of a smaller budget it keeps the best to the end."""
     seeds: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 10
     """How many seeds: 0, 1, 2, ... Each strategy runs once with each."""
     checkpoints: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = ()
@@ -105,7 +115,7 @@ class ComparisonSettings(BaseModel):
     @field_validator("strategies")
     @classmethod
     def _with_control(cls, strategies: tuple[ComparedStrategy, ...]) -> tuple[ComparedStrategy, ...]:
-        is_enough = any(each.name == CONTROL or each.own for each in strategies)
+        is_enough = any(each.name == CONTROL or each.has_own_problem for each in strategies)
         return strategies if is_enough else (*strategies, ComparedStrategy(name=CONTROL, label=CONTROL))
 
     @model_validator(mode="after")
@@ -262,6 +272,13 @@ def _check_arms(definition: ComparisonDefinition) -> None:
     for place, strategy in enumerate(definition.settings.strategies):
         if not strategy.own:
             continue
+        trials = definition.base.budget.trials
+        if strategy.budget is not None and trials is not None and (strategy.budget.trials or trials) > trials:
+            raise DefinitionError(
+                f"strategy {strategy.label!r}: its budget of {strategy.budget.trials} trials is beyond the "
+                f"comparison's {trials}; `budget.trials` is the largest of all",
+                ("comparison", "strategies", place, "budget", "trials"),
+            )
         try:
             parse_definition({**definition.base.model_dump(), **strategy.model_dump(include=set(strategy.own))})
         except DefinitionError as error:

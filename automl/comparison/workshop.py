@@ -75,15 +75,16 @@ class Workshop:
     def new_studies(self) -> list[NewStudy]:
         """Return the studies to write, in the order in which they run."""
         plain = {label: each.definition.model_dump(mode="json") for label, each in self.prepared.items()}
-        machine, budget, name = environment(), self.definition.base.budget, self.definition.study_name
+        budgets = {label: each.definition.budget for label, each in self.prepared.items()}
+        machine, name = environment(), self.definition.study_name
         return [
             NewStudy(
                 name(strategy.label, seed),
                 {**plain[strategy.label], "seed": seed, "name": name(strategy.label, seed)},
                 self.versions[strategy.label],
                 machine,
-                budget.trials,
-                budget.time,
+                budgets[strategy.label].trials,
+                budgets[strategy.label].time,
             )
             for strategy, seed in self.definition.plan()
         ]
@@ -150,7 +151,8 @@ def _tracker(spec: ComponentSpec) -> Tracker:
 def _check_report(workshop: Workshop) -> None:
     """Check what only a comparison asks of the evaluators."""
     for prepared in workshop.prepared.values():
-        _check_report_of(workshop.definition, prepared.cascade)
+        own = replace(workshop.definition, base=prepared.definition)
+        _check_report_of(own, prepared.cascade)
 
 
 def _check_report_of(definition: ComparisonDefinition, cascade: Cascade) -> None:

@@ -49,7 +49,9 @@ def counts_text(subject: Subject) -> str:
     own = Counter(record.state for record in subject.records if record.duplicate_of is None)
     repeats = sum(record.duplicate_of is not None for record in subject.records)
     known = sum(record.is_cached for record in subject.records)
-    parts = [f"{own[state]:,} {state}" for state in ("completed", "rejected", "failed", "pruned", "running") if own[state]]
+    parts = [
+        f"{own[state]:,} {state}" for state in ("completed", "rejected", "failed", "pruned", "running") if own[state]
+    ]
     parts += [f"{plural(repeats, 'repeat')} of the study's own"] if repeats else []
     parts += [f"{known:,} answered by other studies of the store"] if known else []
     return ", ".join(parts) or "none yet"
@@ -83,7 +85,7 @@ def spec_text(spec: ComponentSpec, kind: Kind) -> str:
     except ConfigurationError:
         summary = "not installed here"
     named = f"`{spec.name}`" + (f" ({chosen})" if chosen else "")
-    return f"{named}: {summary}" if summary else named
+    return f"{named}: {summary.rstrip('.')}" if summary else named
 
 
 def _sentence(subject: Subject) -> str:

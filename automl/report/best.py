@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _METRICS = 6
 _LONG = 14
 _OPEN = 3
-_TITLE = 90
+_TITLE = 200
 
 
 def best_section(subject: Subject, count: int) -> Section:
@@ -69,7 +69,7 @@ def _drawing(subject: Subject, rank: int, trial: Trial) -> Plot | None:
     return Plot(
         f"architecture-{rank}-trial-{trial.number}",
         f"Drawing of trial {trial.number}: {title}",
-        partial(_draw, graph, f"trial {trial.number}: {_short(title)}"),
+        partial(_draw, graph, _short(title)),
         f"{rank}. Trial {trial.number}: {_figures(subject, trial)}",
         is_paper=True,
     )

@@ -58,11 +58,13 @@ def curve_section(subject: Subject, others: Sequence[Subject], to_run: str) -> S
         control = control_of(subject)
     drawn = [subject, *others, *([control] if control else [])]
     reference = worst_losses(drawn)
-    lines = [Line(each.name, values_of(each, reference), _is_control(each)) for each in drawn]
+    lines = [Line(each.name, values_of(each, reference), each is not subject and _is_control(each)) for each in drawn]
     name, is_single = curve_name(subject), len(subject.goal.objectives) == 1
     dots = [objective_value(trial, name) for trial in subject.evaluations] if is_single else []
     alt = f"Best {name} so far: " + "; ".join(
-        f"{line.label} ends at {number(line.values[-1])} after {len(line.values)} evaluations" for line in lines if line.values
+        f"{line.label} ends at {number(line.values[-1])} after {len(line.values)} evaluations"
+        for line in lines
+        if line.values
     )
     caption = f"{name} of the best found after each evaluation" + ("; dots are single trials" if is_single else "")
     blocks: list[Block] = [
@@ -77,7 +79,9 @@ def curve_section(subject: Subject, others: Sequence[Subject], to_run: str) -> S
         *([_table(drawn, lines, name)] if len(drawn) > 1 else []),
     ]
     if not is_single and not subject.goal.reference:
-        blocks.append(Text("The study declares no reference point; the worst values seen are taken for it.", is_note=True))
+        blocks.append(
+            Text("The study declares no reference point; the worst values seen are taken for it.", is_note=True)
+        )
     return Section("curve", title, [*blocks, *_about_control(drawn, control, to_run)])
 
 
@@ -91,9 +95,7 @@ def values_of(subject: Subject, reference: Sequence[float]) -> list[float]:
     """Return the best so far after each evaluation; NaN before the first success."""
     goal = subject.goal
     if len(goal.objectives) > 1:
-        return hypervolumes(
-            (trial.losses if trial.is_feasible else None for trial in subject.evaluations), reference
-        )
+        return hypervolumes((trial.losses if trial.is_feasible else None for trial in subject.evaluations), reference)
     objective = goal.objectives[0]
     values = [objective_value(trial, objective.metric) for trial in subject.evaluations]
     return [float(value) for value in incumbents(values, values, objective.direction)[0]]

@@ -28,8 +28,8 @@ def front_section(subject: Subject) -> Section | None:
     volume = subject.study.hypervolume
     blocks: list[Block] = [
         Text(
-            f"{plural(len(front), 'architecture')} {'is' if len(front) == 1 else 'are'} on the front: none that was found "
-            "is better in one objective and not worse in another."
+            f"{plural(len(front), 'architecture')} {'is' if len(front) == 1 else 'are'} on the front: none that was "
+            "found is better in one objective and not worse in another."
             + ("" if volume is None else f" Hypervolume: {number(volume)}, within {_reference(subject)}.")
         )
     ]
@@ -37,7 +37,11 @@ def front_section(subject: Subject) -> Section | None:
         blocks.append(_plot(subject, second, first))
     metrics = [objective.metric for objective in objectives]
     rows = [
-        [str(trial.number), *(number(trial.metrics.get(metric)) for metric in metrics), subject.title(trial.architecture)]
+        [
+            str(trial.number),
+            *(number(trial.metrics.get(metric)) for metric in metrics),
+            subject.title(trial.architecture),
+        ]
         for trial in front[:_ROWS]
     ]
     caption = f"The first {_ROWS} of {len(front)}, by {metrics[0]}" if len(front) > _ROWS else ""

@@ -1,17 +1,21 @@
 """What the decisions did: how much worse an objective is foretold when a decision is shuffled.
 
-A random forest (scikit-learn) is fitted to the decisions of the completed trials, to foretell the rank of the objective;
-ranks, since a network that diverged would otherwise outweigh all others. In five folds, on trials that the forest has
-not seen, the answers to one decision, or to all decisions of one role, are shuffled among the trials [1, 2]. The rise of
-the squared error, in units of the variance of the ranks, is the importance.
+A random forest (scikit-learn) is fitted to the decisions of the completed trials, to foretell the rank of the
+objective; ranks, since a network that diverged would otherwise outweigh all others. In five folds, on trials that the
+forest has not seen, the answers to one decision, or to all decisions of one role, are shuffled among the trials [1, 2].
+Half the rise of the squared error, in units of the variance of the ranks, is the importance: the share of the variance
+that goes with the decision, alone or with others, if answers are independent of each other and the forest is right (the
+total-effect index of Sobol', in the form of [3] for the model's outputs; ours is about the error, since the
+forest is a model of what was measured).
 
-Its limits: it is about the trials of this study, which a strategy drew where it expected good ones, not about the space.
-A decision that was nearly always answered alike has no importance, however much it matters. Decisions that go together
-share theirs, and shares need not add up to one. Where the forest foretells nothing, nothing is said.
+Its limits: it is about the trials of this study, which a strategy drew where it expected good ones, not about the
+space. A decision that was nearly always answered alike has no importance, however much it matters. Decisions that go
+together share theirs, and shares need not add up to one. Where the forest foretells nothing, nothing is said.
 
 [1] Breiman. Random forests. Machine Learning 45, 2001. (Section 10; there on trees' own out-of-bag trials.)
-[2] Fisher, Rudin and Dominici. All models are wrong, but many are useful. Journal of Machine Learning Research 20, 2019.
-    (Groups of variables, and ratios in place of our differences.)
+[2] Fisher, Rudin and Dominici. All models are wrong, but many are useful. Journal of Machine Learning Research 20,
+    2019. (Groups of variables, and ratios in place of our differences.)
+[3] Jansen. Analysis of variance designs for model output. Computer Physics Communications 117, 1999.
 """
 
 from __future__ import annotations
@@ -77,8 +81,9 @@ def importance_of(
     forest = _Forest(columns[:_MOST], ranks[:_MOST], np.array([names.index(owner) for owner in owners]))
     if forest.foretold < FORETOLD:
         return (
-            "A random forest on the decisions foretells almost nothing of the objective of trials that it has not seen "
-            f"({max(0.0, forest.foretold):.0%} of the variance of the ranks), so nothing can be said of single decisions."
+            "A random forest on the decisions foretells almost nothing of the objective of trials that it has not "
+            f"seen ({max(0.0, forest.foretold):.0%} of the variance of the ranks), so nothing can be said of single "
+            "decisions."
         )
     first = sorted(range(len(names)), key=lambda place: -forest.rough[place])[:_SHOWN]
     decisions = sorted(
@@ -93,8 +98,8 @@ def importance_of(
 def encoded(architectures: Sequence[Architecture]) -> tuple[Floats, list[str]]:
     """Return columns of numbers, and the decision that each belongs to.
 
-    Numbers are one column, -1 where the decision was not asked, which is a column of its own; other answers are a column
-    each, and so are the members of sets. Columns that are the same for all are left out.
+    Numbers are one column, -1 where the decision was not asked, which is a column of its own; other answers are a
+    column each, and so are the members of sets. Columns that are the same for all are left out.
     """
     names = list(dict.fromkeys(name for architecture in architectures for name in architecture))
     columns, owners = [], []
@@ -144,7 +149,7 @@ class _Forest:
         self.foretold = 1 - self.error / float(ranks.var())
 
     def rise(self, decisions: Sequence[int]) -> float:
-        """Return by how much the error rises when these decisions are shuffled together; at least 0."""
+        """Return half the rise of the error when these decisions are shuffled together, as a share; at least 0."""
         chosen = np.flatnonzero(np.isin(self.owners, decisions))
         rng = derive_rng(0, "report", "shuffles")
         error = 0.0
@@ -156,4 +161,4 @@ class _Forest:
                 rows.append(shuffled)
             found = forest.predict(np.concatenate(rows))
             error += float(((found - np.tile(self.ranks[held], _SHUFFLES)) ** 2).sum()) / _SHUFFLES
-        return max(0.0, (error / len(self.ranks) - self.error) / float(self.ranks.var()))
+        return max(0.0, (error / len(self.ranks) - self.error) / float(2 * self.ranks.var()))

@@ -9,7 +9,7 @@ from statistics import median
 
 from automl.objectives import Objective
 from automl.report.importance import Importance, importance_of
-from automl.report.page import Block, Format, Grid, Plot, Section, Text, Width
+from automl.report.page import Block, Folded, Format, Grid, Plot, Section, Text, Width
 from automl.report.pictures import draw_bars
 from automl.report.subject import Subject
 from automl.trial import Trial
@@ -18,11 +18,11 @@ from automl.words import number
 _OBJECTIVES = 2
 _DECISIONS, _ANSWERS = 4, 6
 _HOW = (
-    "How: a random forest foretells the rank of the objective from the decisions; an importance is by how much its error on "
-    "trials that it has not seen rises when the answers to a decision are shuffled, in units of the variance of the ranks. "
-    "Limits: it describes the trials of this study, which the strategy drew where it expected good ones, not the whole "
-    "space; decisions that go together share their importance, and a decision that was nearly always answered alike has "
-    "none."
+    "How: a random forest foretells the rank of the objective from the decisions; an importance is half the rise "
+    "of its squared error, on trials that it has not seen, when the answers to a decision are shuffled: about the share "
+    "of the variance of the ranks that goes with the decision. Limits: it describes the trials of this study, which the strategy drew where it expected good ones, "
+    "not the whole space; decisions that go together share their importance, and a decision that was nearly always "
+    "answered alike has none."
 )
 
 
@@ -47,12 +47,11 @@ def _of(subject: Subject, objective: Objective) -> list[Block]:
         return [Text(f"`{metric}`: {found}", is_note=True)]
     if not found.decisions:
         return [Text(f"`{metric}`: no single decision matters on its own.", is_note=True)]
-    name, role, share = found.decisions[0]
     bars = list(found.decisions)
     blocks: list[Block] = [
         Text(
-            f"From the decisions alone, {found.foretold:.0%} of the variance of the ranks of `{metric}` could be foretold "
-            f"({found.count:,} networks). The decision that matters most is `{name}`."
+            f"From the decisions alone, {found.foretold:.0%} of the variance of the ranks of `{metric}` could be "
+            f"foretold ({found.count:,} networks). The decision that matters most is `{bars[0][0]}`."
         ),
         Plot(
             f"importance-{metric}",
@@ -66,8 +65,8 @@ def _of(subject: Subject, objective: Objective) -> list[Block]:
     if 1 < len(found.roles) < len({name for each in roles for name in each}):
         rows = [[role, _examples(found, role), f"{share:.0%}"] for role, share in found.roles.items()]
         blocks.append(Grid(["role", "among them", "importance"], rows, ["importance"], "Decisions of a role together"))
-    blocks.append(_answers(trials, [name for name, *_ in bars[:_DECISIONS]], objective))
-    return blocks
+    answers = _answers(trials, [name for name, *_ in bars[:_DECISIONS]], objective)
+    return [*blocks, Folded(f"What answers went with which {metric}", [answers])]
 
 
 def _draw(bars: Sequence[tuple[str, float, str]], metric: str, image_format: Format, width: Width) -> bytes:
@@ -90,12 +89,14 @@ def _answers(trials: Sequence[Trial], names: Sequence[str], objective: Objective
         ordered = sorted(worth.items(), key=lambda item: sign * median(item[1]))
         rows += [[name, answer, str(len(found)), number(median(found))] for answer, found in ordered[:_ANSWERS]]
     columns = ["decision", "answer", "networks", f"median {objective.metric}"]
-    return Grid(columns, rows, columns[2:], "What the answers to the first decisions went with, best first")
+    return Grid(columns, rows, columns[2:], "Answers to the decisions that matter most, the best first")
 
 
 def _distinct(subject: Subject) -> list[Trial]:
     """Return the completed trials in full, each network once."""
     found = {
-        trial.key: trial for trial in reversed(subject.trials) if trial.fidelity is None and trial.state.value == "completed"
+        trial.key: trial
+        for trial in reversed(subject.trials)
+        if trial.fidelity is None and trial.state.value == "completed"
     }
     return list(found.values())[::-1]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _INCHES: Mapping[Width, float] = {"wide": 8.0, "narrow": 4.1}
 _HEIGHTS: Mapping[Width, float] = {"wide": 3.9, "narrow": 3.3}
 _DOTS_PER_INCH = 150
-_MOST_DOTS = 600
+_FEW_DOTS, _MOST_DOTS = 120, 600
 _LETTERS: Mapping[Width, int] = {"wide": 60, "narrow": 26}
 
 
@@ -45,9 +45,7 @@ class Line:
     band: tuple[Sequence[float], Sequence[float]] | None = field(default=None)
 
 
-def draw_lines(
-    lines: Sequence[Line], dots: Sequence[float], metric: str, image_format: Format, width: Width
-) -> bytes:
+def draw_lines(lines: Sequence[Line], dots: Sequence[float], metric: str, image_format: Format, width: Width) -> bytes:
     """Return a picture of the best so far of several studies.
 
     Args:
@@ -61,7 +59,14 @@ def draw_lines(
     colours = iter(COLOURS[place % len(COLOURS)] for place in range(len(lines)))
     if len(dots) <= _MOST_DOTS:
         axes.plot(
-            range(1, len(dots) + 1), dots, "o", markersize=2.8, color=COLOURS[0], alpha=0.35, markeredgewidth=0, zorder=1
+            range(1, len(dots) + 1),
+            dots,
+            "o",
+            markersize=4.4 if len(dots) <= _FEW_DOTS else 2.8,
+            color=COLOURS[0],
+            alpha=0.35,
+            markeredgewidth=0,
+            zorder=1,
         )
     for line in lines:
         colour = GREY if line.is_control else next(colours)
@@ -71,8 +76,13 @@ def draw_lines(
             axes.fill_between(count, low, high, step="post", color=colour, alpha=0.16, linewidth=0, zorder=1)
         # A line ends with a level stretch, so that its last value is seen.
         axes.plot(
-            [*count, len(count) + 0.5], [*line.values, *line.values[-1:]], color=colour, label=line.label,
-            linewidth=1.5 if line.is_control else 2.0, drawstyle="steps-post", zorder=2 if line.is_control else 3,
+            [*count, len(count) + 0.5],
+            [*line.values, *line.values[-1:]],
+            color=colour,
+            label=line.label,
+            linewidth=1.5 if line.is_control else 2.0,
+            drawstyle="steps-post",
+            zorder=2 if line.is_control else 3,
         )
     _fit(axes, lines, dots)
     axes.set_xlabel("evaluations")
@@ -94,7 +104,13 @@ def draw_front(
     figure, axes = _figure(width)
     if others:
         axes.plot(
-            *zip(*others, strict=True), "o", markersize=3.4, color=GREY, alpha=0.5, markeredgewidth=0, label="other trials"
+            *zip(*others, strict=True),
+            "o",
+            markersize=3.4,
+            color=GREY,
+            alpha=0.5,
+            markeredgewidth=0,
+            label="other trials",
         )
     x, y = [point[0] for point in front], [point[1] for point in front]
     axes.plot(x, y, "-", color=COLOURS[0], linewidth=1.0, alpha=0.6)
@@ -114,9 +130,7 @@ def draw_front(
     return _saved(figure, image_format)
 
 
-def draw_bars(
-    bars: Sequence[tuple[str, float, str]], label: str, image_format: Format, width: Width
-) -> bytes:
+def draw_bars(bars: Sequence[tuple[str, float, str]], label: str, image_format: Format, width: Width) -> bytes:
     """Return a picture of horizontal bars, each with a name, a share and a group, which chooses the colour."""
     figure, axes = _figure(width, height=0.85 + 0.3 * len(bars) + 0.3)
     groups = list(dict.fromkeys(group for *_, group in bars))
@@ -183,8 +197,14 @@ def _legend(figure: Figure, axes: Axes) -> None:
         longest = max(map(len, labels))
         across = max(1, min(len(labels), int(figure.get_figwidth() / (0.5 + 0.075 * longest))))
         figure.legend(
-            handles, [_short(label, 44) for label in labels], loc="outside upper left", ncols=across, frameon=False,
-            fontsize=9, handlelength=1.6, columnspacing=1.2,
+            handles,
+            [_short(label, 44) for label in labels],
+            loc="outside upper left",
+            ncols=across,
+            frameon=False,
+            fontsize=9,
+            handlelength=1.6,
+            columnspacing=1.2,
         )
 
 

@@ -52,7 +52,7 @@ def inlined(svg: bytes, key: str, alt: str, *, is_paper: bool) -> Markup:
         text = _COLOUR.sub(lambda match: _variable(match[0]), text)
     style = f"--natural:{float(size[1]) * _PIXELS_PER_POINT:.0f}px"
     head = f'<svg viewBox="0 0 {size[1]} {size[2]}" style="{style}" role="img" aria-label="{escape(alt)}">'
-    return Markup(head + re.sub(r">\s+<", "><", text))  # noqa: S704 - Matplotlib escapes what it writes
+    return Markup(head + re.sub(r">\s+<", "><", text))
 
 
 def _renamed(text: str, key: str) -> str:

@@ -74,6 +74,8 @@ class EvaluatorSuite:
             for name in declared:
                 assert name in found or name in remarks, f"{name} is neither reported nor remarked upon"
             assert not declared or set(declared) & set(found), f"nothing that it declares was measured: {remarks}"
+            extra = sorted(set(found) - set(declared)) if declared else []
+            assert not extra, f"{', '.join(extra)} is reported and not declared"
             for name, value in found.items():
                 assert name not in declared or math.isfinite(float(value)), f"{name} = {value}"
             assert not any(isinstance(value, bool) for value in found.values())

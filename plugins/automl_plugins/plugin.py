@@ -43,6 +43,7 @@ def register_evaluators(register: Register) -> None:
     """Register the bundled evaluators."""
     home = "automl_plugins.evaluators"
     register("cost", f"{home}.cost:Cost", summary="Parameters and multiply-accumulates, exact, nothing allocated.")
+    register("latency", f"{home}.latency:Latency", summary="Measured latency and peak memory, on the study's device.")
     register("edit_distance", f"{home}.edit_distance:EditDistance", summary="Exact edit distance to a known target.")
     register("train", f"{home}.train:Train", summary="Train the network and measure it on the validation split.")
     register(

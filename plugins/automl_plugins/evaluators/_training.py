@@ -67,8 +67,8 @@ class TrainOptions(EvaluatorOptions):
     """Share of the target that is spread over all classes; classification only."""
 
     augmentation: Literal["none", "light"] = "none"
-    """`light` shifts images by up to an eighth of their size, and mirrors them where the task says that means
-    the same."""
+    """`light` changes training inputs as the task does, where it has an augmentation of its own; else it shifts images
+    by up to an eighth of their size, and mirrors them where the task says that means the same."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the forward pass: `auto` is bfloat16 (float16 on older cards) on CUDA and float32
@@ -118,7 +118,7 @@ class Settings:
             examples // batch_size if drop_last else math.ceil(examples / batch_size),
             _precision(options.precision, device),
             wants_last and task.is_image,
-            options.augmentation == "light" and task.is_image,
+            options.augmentation == "light",
             task.horizontal_flip,
         )
 
@@ -229,7 +229,7 @@ def train_epoch(run: Run, split: Split, settings: Settings, context: Context) ->
         for index, (inputs, targets) in enumerate(batches):
             context.check()
             if settings.is_augmented:
-                inputs = light_augmentation(inputs, settings.is_flipped, augment)
+                inputs = _augmented(inputs, settings, context.task, augment)
             rate = settings.learning_rate(run.epoch * settings.steps + index)
             total += take_step(run, settings.arranged(inputs), targets, rate, settings, context) * len(targets)
             seen += len(targets)
@@ -238,6 +238,14 @@ def train_epoch(run: Run, split: Split, settings: Settings, context: Context) ->
         raise TrainingDiverged(f"training diverged: loss is {loss} at epoch {epoch}; try a lower learning rate")
     run.epoch, run.train_loss = epoch, loss
     run.seconds += time.perf_counter() - started
+
+
+def _augmented(inputs: Tensor, settings: Settings, task: Task, generator: torch.Generator) -> Tensor:
+    """Return ``inputs`` as the task changes them, or else as images are."""
+    own = task.augment(inputs, generator)
+    if own is not None or not task.is_image:
+        return inputs if own is None else own
+    return light_augmentation(inputs, settings.is_flipped, generator)
 
 
 def validate(run: Run, split: Split, settings: Settings, context: Context) -> dict[str, float]:

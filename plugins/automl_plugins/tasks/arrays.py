@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from automl import SplitName, Task, TaskError, TaskKind, TensorSplit, digest_of
@@ -37,6 +38,10 @@ class ArraysOptions(SplitOptions):
 
     horizontal_flip: bool = False
     """Whether a mirrored image means the same thing: true of most photographs, not of digits and letters."""
+
+    shrink: int = Field(default=1, ge=1)
+    """Makes images smaller by as much in height and in width: each pixel is the mean over a square of so many by so
+    many. 2 makes 16x16 of 32x32, which train about four times as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,10 @@ class Arrays(Task):
     @property
     def preparation(self) -> str:
         of_targets = "" if self.task_kind == "classification" else " Outputs are standardised as the targets were."
+        by = self.options.shrink
+        smaller = "" if by == 1 else f" Pixels are means over squares of {by}x{by}."
         return (
-            f"Images have their channels first. {self._contents.scale.in_words}{of_targets}"
+            f"Images have their channels first.{smaller} {self._contents.scale.in_words}{of_targets}"
             if self.is_image
             else (f"{self._contents.scale.in_words}{of_targets}")
         )
@@ -120,6 +127,8 @@ class Arrays(Task):
         if path.is_dir():
             raise TaskError(f"{path}: a folder, not an .npz file; name a file, or use the task image_folder")
         found = read_examples(path, self.options.layout)
+        if self.options.shrink > 1:
+            found = {part: _shrunk(examples, self.options.shrink, path) for part, examples in found.items()}
         is_classes, decoded = decode_targets(found, self.options.target, path)
         contents = self._with_classes(decoded, path) if is_classes else self._with_values(decoded, path)
         targets = f"{contents.outputs} classes" if is_classes else counted(contents.outputs, "value") + " each"
@@ -167,6 +176,17 @@ class Arrays(Task):
             **found,
             **{part: Examples(pool.inputs[own], pool.targets[own], pool.name) for part, own in rows.items()},
         }
+
+
+def _shrunk(examples: Examples, by: int, path: Path) -> Examples:
+    """Return images `(examples, channels, height, width)` of which each pixel is the mean over a square of ``by``."""
+    if examples.inputs.ndim != 4:
+        raise TaskError(f"{path}: task.shrink is for images, but the inputs are rows; leave it out")
+    count, channels, height, width = examples.inputs.shape
+    if height % by or width % by:
+        raise TaskError(f"{path}: task.shrink={by} must divide the images' {height}x{width} pixels; take another")
+    squares = examples.inputs.reshape(count, channels, height // by, by, width // by, by)
+    return replace(examples, inputs=squares.mean(axis=(3, 5), dtype=np.float32))
 
 
 def _class_indices(labels: Numbers, names: Numbers, source: str) -> Numbers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,16 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from automl import Split, SplitName, Task, TaskError, digest_of
+from automl import Guess, Split, SplitName, Task, TaskError, digest_of
+from automl_plugins.tasks._folders import (
+    File,
+    Kind,
+    check_classes,
+    divide,
+    list_files,
+    recognise_folder,
+    warn_of_broken,
+)
 from automl_plugins.tasks._images import (
     SUFFIXES,
     BrokenImage,
@@ -26,17 +34,10 @@ from automl_plugins.tasks._images import (
     attempt_all,
     read_header,
 )
-from automl_plugins.tasks._notices import announce, warn_once
-from automl_plugins.tasks._splits import PARTS, Numbers, Rows, Scale, SplitOptions, draw_splits, find_path
+from automl_plugins.tasks._notices import announce
+from automl_plugins.tasks._splits import PARTS, Numbers, Rows, Scale, SplitOptions, find_path
 
-_PART_FOLDERS: dict[str, SplitName] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-_NAMED = 5
+_IMAGES = Kind(SUFFIXES, "image")
 _SMALL, _USUAL = 64, 32
 
 
@@ -62,22 +63,12 @@ class ImageFolderOptions(SplitOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """An image file: where it is, its place relative to the folder, its class and the split it was put in."""
-
-    path: Path
-    name: str
-    label: int
-    part: SplitName
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     """The folder before decoding: class names and image files, sorted, and the files' headers."""
 
     root: Path
     classes: tuple[str, ...]
-    files: tuple[_File, ...]
+    files: tuple[File, ...]
     headers: tuple[Header | BrokenImage, ...]
 
 
@@ -93,7 +84,7 @@ class _Decoded:
         scale: of the training pixels.
     """
 
-    files: tuple[_File, ...]
+    files: tuple[File, ...]
     decoder: Decoder
     pixels: Pixels | None
     rows: dict[SplitName, Rows]
@@ -109,6 +100,11 @@ class ImageFolder(Task):
     """
 
     Options = ImageFolderOptions
+    reads = "a folder with a sub-folder of images for each class, or such folders under train, validation and test"
+
+    @classmethod
+    def recognise(cls, path: Path, target: str | None = None) -> Guess | None:
+        return recognise_folder(path, _IMAGES, "image_folder")
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -166,7 +162,7 @@ class ImageFolder(Task):
         root = find_path(self.options.path, "folder")
         if not root.is_dir():
             raise TaskError(f"{root}: a file, not a folder of class folders; name a folder, or use the task arrays")
-        classes, files = _list_files(root)
+        classes, files = list_files(root, _IMAGES)
         headers = tuple(attempt_all(read_header, [file.path for file in files]))
         return _Found(root, classes, files, headers)
 
@@ -205,8 +201,8 @@ def _decode(found: _Found, decoder: Decoder, is_kept: bool, options: ImageFolder
         return _Summed(pixels if is_kept else None, wide.sum((1, 2)), np.square(wide).sum((1, 2)))
 
     broken: dict[str, BrokenImage] = {}
-    sound: dict[_File, _Summed] = {}
-    readable: list[_File] = []
+    sound: dict[File, _Summed] = {}
+    readable: list[File] = []
     for file, header in zip(found.files, found.headers, strict=True):
         if isinstance(header, BrokenImage):
             broken[file.name] = header
@@ -217,10 +213,10 @@ def _decode(found: _Found, decoder: Decoder, is_kept: bool, options: ImageFolder
             broken[file.name] = result
         else:
             sound[file] = result
-    _warn_of_broken(found.root, broken)
+    warn_of_broken(found.root, broken, _IMAGES.noun)
     files = tuple(sound)
-    _check_classes(found, files)
-    rows = _divide(found, files, options)
+    check_classes(found.root, found.classes, found.files, files, _IMAGES.noun)
+    rows = divide(files, found.classes, options, str(found.root))
     images = list(sound.values())
     scale = _scale([images[row] for row in rows["train"]], decoder.size)
     kept = [image.pixels for image in images if image.pixels is not None]
@@ -242,78 +238,3 @@ def _common_size(headers: list[Header], image_size: int | None) -> Size:
     if len(sizes) == 1 and max(next(iter(sizes))) <= _SMALL:
         return next(iter(sizes))
     return (_USUAL, _USUAL)
-
-
-def _warn_of_broken(root: Path, broken: dict[str, BrokenImage]) -> None:
-    for name in sorted(broken)[:_NAMED]:
-        warn_once(f"{root}: skipped {name!r}: {broken[name]}")
-    if len(broken) > _NAMED:
-        warn_once(f"{root}: skipped {len(broken) - _NAMED} more images that cannot be read")
-
-
-def _check_classes(found: _Found, files: tuple[_File, ...]) -> None:
-    remaining = {file.label for file in files if file.part == "train"}
-    for label, name in enumerate(found.classes):
-        if label not in remaining:
-            count = sum(file.label == label and file.part == "train" for file in found.files)
-            held = f"none of its {count} image files can be read" if count else "it holds no image files"
-            raise TaskError(f"{found.root}: class {name!r} is empty: {held}; add images or remove the folder")
-
-
-def _divide(found: _Found, files: tuple[_File, ...], options: ImageFolderOptions) -> dict[SplitName, Rows]:
-    """Return the rows of each split: by folder where there is one, and otherwise drawn from ``train``."""
-    by_part: dict[SplitName, Rows] = {
-        part: np.array([row for row, file in enumerate(files) if file.part == part], np.int64) for part in PARTS
-    }
-    given = {part: rows for part, rows in by_part.items() if len(rows)}
-    missing = options.shares(*(part for part in PARTS if part not in given))
-    labels = np.array([files[row].label for row in by_part["train"]], np.int64)
-    drawn = draw_splits(labels, missing, options.seed, str(found.root), found.classes)
-    return {**given, **{part: by_part["train"][rows] for part, rows in drawn.items()}}
-
-
-def _list_files(root: Path) -> tuple[tuple[str, ...], tuple[_File, ...]]:
-    """Return class names and image files, both sorted, of either arrangement of folders."""
-    parts = _part_folders(root)
-    classes = tuple(sorted(folder.name for folder in _folders(parts["train"])))
-    if len(classes) < 2:
-        held = f"only {classes[0]!r}" if classes else "none"
-        raise TaskError(f"{parts['train']}: expected a sub-folder for each of two classes or more, but found {held}")
-    files = []
-    for part, folder in parts.items():
-        for class_folder in _folders(folder):
-            if class_folder.name not in classes:
-                raise TaskError(f"{class_folder}: no such class in {parts['train']}; add it there or remove it")
-            label = classes.index(class_folder.name)
-            images = _image_files(class_folder)
-            files += [_File(path, path.relative_to(root).as_posix(), label, part) for path in images]
-    if not files:
-        raise TaskError(f"{root}: no image files; known endings are {', '.join(sorted(SUFFIXES))}")
-    return classes, tuple(sorted(files, key=lambda file: file.name))
-
-
-def _part_folders(root: Path) -> dict[SplitName, Path]:
-    """Return the folder of each split if there are such folders alone; otherwise all is ``train``."""
-    folders = _folders(root)
-    names = {folder.name.lower() for folder in folders}
-    if "train" not in names or not names <= set(_PART_FOLDERS):
-        return {"train": root}
-    parts: dict[SplitName, Path] = {}
-    for folder in folders:
-        part = _PART_FOLDERS[folder.name.lower()]
-        if part in parts:
-            raise TaskError(f"{root}: {parts[part].name!r} and {folder.name!r} are both {part}; keep one")
-        parts[part] = folder
-    return parts
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _image_files(folder: Path) -> Iterator[Path]:
-    """Yield the image files at any depth below ``folder``, hidden ones left out."""
-    for path in folder.rglob("*"):
-        is_hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not is_hidden:
-            yield path
