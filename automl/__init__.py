@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from automl.analysis import Analysis, AnalysisTable, Findings, ReportProgress, make_component
     from automl.api import load_study, resume, search
     from automl.architecture import Architecture
+    from automl.asking import AskedTrial
     from automl.cascade import Cascade, Job, OnReport, Outcome
     from automl.catalogue import Catalogue, CatalogueEntry, CataloguePage, Plot
     from automl.comparison.api import compare
@@ -59,18 +60,22 @@ if TYPE_CHECKING:
     from automl.executor import Executor, Slots
     from automl.explanation import Explanation
     from automl.exporter import Exportable, Exporter, Loading
+    from automl.exports.api import Exported, export
     from automl.given import GivenArchitectures, given_architectures
     from automl.graphs.canonical import canonical_key
     from automl.graphs.edit_distance import EditCosts, edit_distance
     from automl.graphs.edit_path import EditPath, random_topological_order, sample_jointly
     from automl.hooks import Register, component, hookimpl
+    from automl.models.api import retrain
     from automl.models.ensemble import TrainedEnsemble
     from automl.models.record import ModelError, ModelRecord
+    from automl.models.retraining import Retrained
     from automl.models.shaped import ShapedTask
     from automl.models.trained import TrainedModel, models_folder, trained_models
     from automl.models.trainer import Trainer
     from automl.objectives import Goal, Objective, dominates, pareto_front
     from automl.options import BaseOptions, Component
+    from automl.own_loop import open_study
     from automl.plugins import isolated
     from automl.proxies.activations import Activation, WatchedActivations, register_activation
     from automl.proxies.aggregator import Aggregator
@@ -96,6 +101,7 @@ if TYPE_CHECKING:
     from automl.proxies.scoring import Measured, measure, merged
     from automl.recipe import Recipe
     from automl.recognition import Guess, Recognised, recognise
+    from automl.report.toml import study_file
     from automl.seeds import derive_rng, derive_seed
     from automl.space import GraphSpace, SearchSpace
     from automl.storage.records import TrialRecord
@@ -111,6 +117,7 @@ _HOMES = {
     "analysis": ("Analysis", "AnalysisTable", "Findings", "ReportProgress", "make_component"),
     "api": ("load_study", "resume", "search"),
     "architecture": ("Architecture",),
+    "asking": ("AskedTrial",),
     "cascade": ("Cascade", "Job", "OnReport", "Outcome"),
     "catalogue": ("Catalogue", "CatalogueEntry", "CataloguePage", "Plot"),
     "comparison.api": ("compare",),
@@ -154,19 +161,23 @@ _HOMES = {
     "evaluator": ("Candidate", "Context", "Direction", "Evaluator", "EvaluatorOptions", "Metric"),
     "executor": ("Executor", "Slots"),
     "exporter": ("Exportable", "Exporter", "Loading"),
+    "exports.api": ("Exported", "export"),
     "given": ("GivenArchitectures", "given_architectures"),
     "explanation": ("Explanation",),
     "graphs.canonical": ("canonical_key",),
     "graphs.edit_distance": ("EditCosts", "edit_distance"),
     "graphs.edit_path": ("EditPath", "random_topological_order", "sample_jointly"),
     "hooks": ("Register", "component", "hookimpl"),
+    "models.api": ("retrain",),
     "models.ensemble": ("TrainedEnsemble",),
     "models.record": ("ModelError", "ModelRecord"),
+    "models.retraining": ("Retrained",),
     "models.shaped": ("ShapedTask",),
     "models.trained": ("TrainedModel", "models_folder", "trained_models"),
     "models.trainer": ("Trainer",),
     "objectives": ("Goal", "Objective", "dominates", "pareto_front"),
     "options": ("BaseOptions", "Component"),
+    "own_loop": ("open_study",),
     "plugins": ("isolated",),
     "proxies.activations": ("Activation", "WatchedActivations", "register_activation"),
     "proxies.aggregator": ("Aggregator",),
@@ -192,6 +203,7 @@ _HOMES = {
     "proxies.scoring": ("Measured", "measure", "merged"),
     "recipe": ("Recipe",),
     "recognition": ("Guess", "Recognised", "recognise"),
+    "report.toml": ("study_file",),
     "seeds": ("derive_rng", "derive_seed"),
     "space": ("GraphSpace", "SearchSpace"),
     "storage.records": ("TrialRecord",),
@@ -212,6 +224,7 @@ __all__ = [
     "Analysis",
     "AnalysisTable",
     "Architecture",
+    "AskedTrial",
     "AutomlError",
     "BaseOptions",
     "Batch",
@@ -247,6 +260,7 @@ __all__ = [
     "Executor",
     "Explanation",
     "Exportable",
+    "Exported",
     "Exporter",
     "Findings",
     "GivenArchitectures",
@@ -286,6 +300,7 @@ __all__ = [
     "Register",
     "ReplayChooser",
     "ReportProgress",
+    "Retrained",
     "Score",
     "SearchSpace",
     "Selectable",
@@ -335,6 +350,7 @@ __all__ = [
     "draw",
     "draw_crossover",
     "edit_distance",
+    "export",
     "find_data",
     "given_architectures",
     "hookimpl",
@@ -349,6 +365,7 @@ __all__ = [
     "measure",
     "merged",
     "models_folder",
+    "open_study",
     "pareto_front",
     "plain_autograd",
     "private_copy",
@@ -356,10 +373,12 @@ __all__ = [
     "recognise",
     "register_activation",
     "resume",
+    "retrain",
     "sample_jointly",
     "search",
     "selectables",
     "set_mode",
+    "study_file",
     "trainable",
     "trained_models",
     "weighted_layers",

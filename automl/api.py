@@ -20,6 +20,8 @@ from automl.study import Study
 from automl.tracker import Tracker
 
 DEFAULT_STORAGE = "automl.db"
+MAY_DIFFER = ("trackers", "execution")
+"""What a study of the same name may have otherwise and still be the same study."""
 
 log = logging.getLogger("automl")
 
@@ -72,27 +74,44 @@ def search(
         StoreError: the store failed.
     """
     chosen = dict(options or {})
-    task, suited = _own_task(chosen, task, data, target)
-    values: dict[str, Any] = {
-        "name": study,
-        "space": _spec(chosen, "space", space or suited or "nas_cell"),
-        "strategy": _spec(chosen, "strategy", strategy),
-        "task": _spec(chosen, "task", task),
-        "evaluators": tuple(_spec(chosen, "", name) for name in evaluators),
-        "trackers": tuple(_spec(chosen, "", name) for name in trackers),
-        "objectives": tuple(objectives),
-        "constraints": tuple(constraints),
-        "reference": None if reference is None else dict(reference),
-        "budget": {"trials": trials, "time": seconds},
-        "execution": dict(execution or {}),
-        "seed": seed,
-    }
+    task, suited = own_task(chosen, task, data, target)
+    definition = definition_of(
+        chosen,
+        {"space": space or suited or "nas_cell", "strategy": strategy, "task": task},
+        evaluators,
+        trackers,
+        {"trials": trials, "time": seconds},
+        {"name": study, "objectives": tuple(objectives), "constraints": tuple(constraints), "seed": seed},
+        {"reference": reference, "execution": execution},
+    )
+    return start(definition, storage=storage)
+
+
+def definition_of(
+    chosen: dict[str, Mapping[str, Any]],
+    names: Mapping[str, str],
+    evaluators: Sequence[str],
+    trackers: Sequence[str],
+    budget: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, Any] | None],
+) -> StudyDefinition:
+    """Return the definition of these components, each with the options that ``chosen`` has for it, and settings.
+
+    Raises:
+        UsageError: an option is for no component.
+        DefinitionError: a setting is wrong.
+    """
+    components: dict[str, Any] = {kind: _spec(chosen, kind, name) for kind, name in names.items()}
+    components["evaluators"] = tuple(_spec(chosen, "", name) for name in evaluators)
+    components["trackers"] = tuple(_spec(chosen, "", name) for name in trackers)
     if chosen:
         raise UsageError(f"options for {', '.join(map(repr, chosen))}, but the study has no such component")
-    return start(parse_definition(values), storage=storage)
+    given = {name: dict(table) for name, table in tables.items() if table is not None}
+    return parse_definition({**components, "budget": dict(budget), **settings, **given})
 
 
-def _own_task(
+def own_task(
     chosen: dict[str, Mapping[str, Any]], task: str, data: str | Path | None, target: str | None
 ) -> tuple[str, str]:
     """Return the task that reads ``data`` and the space that suits it, and put the task's options into ``chosen``."""
@@ -162,6 +181,26 @@ def create(prepared: Prepared, store: Store) -> Study:
     return Study(store, name)
 
 
+def found_or_made(prepared: Prepared, store: Store, *, may_differ: Sequence[str] = MAY_DIFFER) -> tuple[Study, bool]:
+    """Return the study of that name and definition, and whether it is new.
+
+    Raises:
+        UsageError: there is one of that name with another definition.
+    """
+    definition = prepared.definition
+    name = definition.name or ""
+    if name not in {record.name for record in store.studies()}:
+        return create(prepared, store), True
+    study = Study(store, name)
+    different = [key for key, value in study.definition if key not in may_differ and value != getattr(definition, key)]
+    if different:
+        raise UsageError(
+            f"there is a study {name!r} already, whose {' and '.join(different)} differ from this one's; "
+            "give this one another name"
+        )
+    return study, False
+
+
 def go_on(
     study: Study,
     *,
@@ -181,12 +220,13 @@ def go_on(
     prepared = prepare(definition.model_copy(update={"trackers": kept}))
     check_unchanged(study.name, study.record.components, component_versions(definition, prepared.cascade))
     if trials is not None or seconds is not None:
-        _extend(study, trials, seconds)
+        extend(study, trials, seconds)
     run(study, prepared, extra_trackers=extra_trackers, stopper=stopper)
     return study
 
 
-def _extend(study: Study, trials: int | None, seconds: float | None) -> None:
+def extend(study: Study, trials: int | None, seconds: float | None) -> None:
+    """Change the budget of a study, in trials and in seconds; ``None`` leaves one as it is."""
     record = study.record
     lease = study.store.acquire(record.id)
     study.store.set_budget(

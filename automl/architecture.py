@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.decisions import Value
 from automl.errors import InvalidArchitecture
+
+if TYPE_CHECKING:
+    from automl.definition import ComponentSpec
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Architecture(Mapping[str, Value]):
     """
 
     items_: tuple[tuple[str, Value], ...]
+    space: ComponentSpec | None = field(default=None, compare=False, repr=False)
+    """The search space, where it is known: notebooks draw the architecture as that space says."""
 
     @classmethod
     def of(cls, values: Mapping[str, Value]) -> Architecture:
@@ -59,6 +64,11 @@ class Architecture(Mapping[str, Value]):
     def __hash__(self) -> int:
         """Hash the record."""
         return hash(self.items_)
+
+    def _repr_html_(self) -> str:
+        from automl.notebook import architecture_html
+
+        return architecture_html(self)
 
     def __str__(self) -> str:
         """Return compact JSON."""

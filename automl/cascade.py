@@ -23,6 +23,7 @@ from automl.generation import Keep, Thresholds
 from automl.objectives import Goal
 from automl.originals import Taken, repeated
 from automl.plugins import registry
+from automl.reporters import advice_on
 from automl.space import SearchSpace
 from automl.task import Task
 from automl.trial import TrialState
@@ -160,7 +161,10 @@ class Cascade:
         for metric in wanted:
             if metric not in declared:
                 message = unknown_name("metric", metric, declared, "automl describe evaluator NAME")
-                raise ConfigurationError(message + registry().elsewhere(metric))
+                present = [stage.name for stage in self.stages]
+                raise ConfigurationError(
+                    message + (advice_on(metric, self.task, present) or registry().elsewhere(metric))
+                )
         known: set[str] = set()
         for stage in self.stages:
             known |= {metric.name for metric in stage.metrics(self.task)}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
+from automl.storage.records import TrialRecord
 from automl.study import Study
 
 CONSTRAINTS = "constraints"
@@ -23,9 +25,13 @@ def rejections(study: Study) -> dict[str, Counter[str]]:
     Reasons that differ in the numbers that were found, or in the trial that was repeated, are one. Repeats do not
     count. A violated constraint belongs to no stage; it is under ``constraints``.
     """
-    stages = [spec.name for spec in study.definition.evaluators]
+    return rejections_of(study.records, [spec.name for spec in study.definition.evaluators])
+
+
+def rejections_of(records: Iterable[TrialRecord], stages: Sequence[str]) -> dict[str, Counter[str]]:
+    """Return what `rejections` does, of trials in memory and the names of the stages in their order."""
     found: dict[str, Counter[str]] = {stage: Counter() for stage in [*stages, CONSTRAINTS]}
-    for record in study.records:
+    for record in records:
         if record.state == "rejected" and record.duplicate_of is None:
             error = record.error or "no reason was recorded"
             stage = next((name for name in stages if error.startswith(f"{name}: ")), CONSTRAINTS)

@@ -79,7 +79,11 @@ class Watchers:
 
 
 class Engine:
-    """Runs one study until its budget is spent, it has nothing to propose, or it is stopped."""
+    """Runs one study until its budget is spent, it has nothing to propose, or it is stopped.
+
+    Whoever evaluates in a loop of his own calls `begin`, `advance`, `finish` and `verdict` in place of `run`;
+    ``capacity`` is how many evaluations may be on their way, and may change in between.
+    """
 
     def __init__(
         self,
@@ -102,7 +106,7 @@ class Engine:
         self._strategy = strategy
         self._cascade = cascade
         self._executor = executor
-        self._capacity = capacity
+        self.capacity = capacity
         self._cache_keys = cache_keys
         self._watchers = watchers
         self._stopper = stopper
@@ -118,19 +122,23 @@ class Engine:
 
     def run(self) -> tuple[StudyState, str]:
         """Run the study and return its final state and why; the caller starts and stops the executor."""
+        self.begin()
+        try:
+            self.advance()
+            while self._running and not self._stopper.is_due():
+                for outcome in self._executor.collect(_POLL_SECONDS):
+                    self.finish(outcome)
+                self.advance()
+        except Interrupted:
+            self._stopper.request()
+        return self.verdict()
+
+    def begin(self) -> None:
+        """Tell again what was told, and queue again what was running when the last engine ended."""
         for told in self._ledger.restore():
             self._learn(told)
         self._watchers.each(lambda tracker: tracker.study_started(self._study, self._ledger.progress()))
-        try:
-            self._restart()
-            self._advance()
-            while self._running and not self._stopper.is_due():
-                for outcome in self._executor.collect(_POLL_SECONDS):
-                    self._finish(outcome)
-                self._advance()
-        except Interrupted:
-            self._stopper.request()
-        return self._verdict()
+        self._restart()
 
     def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
         """Take an intermediate report from the executor."""
@@ -147,9 +155,9 @@ class Engine:
                 self._submit(self._ledger.restart(record))
                 continue
             error = f"given up: the engine died {record.attempts} times while this candidate ran"
-            self._finish(Outcome.failed(record.number, "gave_up", error))
+            self.finish(Outcome.failed(record.number, "gave_up", error))
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Tell and ask until only a result can move the study on.
 
         As they come: everything finished is told before the next ask. In order: the window is filled first, then
@@ -165,7 +173,7 @@ class Engine:
                 self._tell(trial)
             elif self._is_ordered or not self._ask_one():
                 break
-        while self._queue and len(self._running) < self._capacity:
+        while self._queue and len(self._running) < self.capacity:
             job = self._queue.popleft()
             self._running.add(job.number)
             self._executor.submit(job)
@@ -205,7 +213,7 @@ class Engine:
             return False
         if self._is_ordered:
             return self._ledger.open_count < self._definition.execution.workers
-        return len(self._running) + len(self._queue) < self._capacity and self._ledger.open_count < 2 * self._capacity
+        return len(self._running) + len(self._queue) < self.capacity and self._ledger.open_count < 2 * self.capacity
 
     def _ask(self, number: int) -> Proposal | None:
         """Return the next proposal; ``None`` ends the study if nothing is pending."""
@@ -217,9 +225,11 @@ class Engine:
             # As when nothing within reach can be changed; in a space that is tried up this leads to its end.
             proposal = isolated(lambda: Proposal(space.sample(rng), note={"operator": "engine_sample"}))
         if isinstance(proposal, Exception):
-            raise self._strategy_error("failed in ask", proposal) from proposal
+            raise _mistake(self._definition.strategy.name, "failed in ask", proposal) from proposal
         if not isinstance(proposal, Proposal | None):
-            raise self._strategy_error(f"must return a Proposal or None from ask, but returned {proposal!r}")
+            raise _mistake(
+                self._definition.strategy.name, f"must return a Proposal or None from ask, but returned {proposal!r}"
+            )
         if proposal is None:
             self._end = None if pending else StudyState.COMPLETED
             return None
@@ -235,7 +245,9 @@ class Engine:
             architecture = self._cascade.space.validate(proposal.architecture)
             canonical_key = self._key(architecture)
         except InvalidArchitecture as invalid:
-            raise self._strategy_error("proposed what is no member of the space", invalid) from invalid
+            raise _mistake(
+                self._definition.strategy.name, "proposed what is no member of the space", invalid
+            ) from invalid
         seed = keys.seed(number)
         return TrialRecord(
             number=number,
@@ -285,7 +297,8 @@ class Engine:
         )
         self._queue.append(job)
 
-    def _finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: Outcome) -> None:
+        """Commit a result; it is told by the next `advance`."""
         self._running.discard(outcome.number)
         self._ledger.finish(outcome, self._reports.pop(outcome.number, {}))
 
@@ -300,18 +313,17 @@ class Engine:
         with self._ledger.timing_strategy():
             failure = isolated(lambda: self._strategy.tell(trial))
         if isinstance(failure, Exception):
-            raise self._strategy_error(f"failed to learn of trial {trial.number}", failure) from failure
+            raise _mistake(
+                self._definition.strategy.name, f"failed to learn of trial {trial.number}", failure
+            ) from failure
 
-    def _strategy_error(self, what: str, error: Exception | None = None) -> StrategyError:
-        """Return the error that names the strategy, what it did, and the line of code where."""
-        text = f"strategy {self._definition.strategy.name!r} {what}"
-        if error is None:
-            return StrategyError(text)
-        frames = traceback.extract_tb(error.__traceback__)
-        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-        return StrategyError(f"{text}: {type(error).__name__}: {error}{where}; --debug shows the traceback")
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be asked: the budget is spent, or there is nothing to propose."""
+        return self._end is not None or not (self._queue or self._ledger.has_budget())
 
-    def _verdict(self) -> tuple[StudyState, str]:
+    def verdict(self) -> tuple[StudyState, str]:
+        """Return the final state and why."""
         if self._stopper.is_requested():
             self._ledger.give_back()
             return StudyState.INTERRUPTED, "interrupted"
@@ -322,3 +334,13 @@ class Engine:
         if self._end is StudyState.COMPLETED:
             return StudyState.COMPLETED, "the strategy has nothing more to propose"
         return StudyState.COMPLETED, "the budget is spent"
+
+
+def _mistake(strategy: str, what: str, error: Exception | None = None) -> StrategyError:
+    """Return the error that names the strategy, what it did, and the line of code where."""
+    text = f"strategy {strategy!r} {what}"
+    if error is None:
+        return StrategyError(text)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return StrategyError(f"{text}: {type(error).__name__}: {error}{where}; --debug shows the traceback")

@@ -1,9 +1,9 @@
 """Single files as plugins: ``automl search --plugin ./my_method.py``.
 
 A file is a plugin like an installed one, with ``register_*`` hooks or classes marked with `automl.component`. It is
-imported by its own name from its own folder, so that worker processes, which have the same path, find it too, and it may
-import what lies beside it. Its version is the hash of its text, so that results of an edited file are never taken for
-those of the old one; other files that it imports are not in the hash.
+imported by its own name from its own folder, so that worker processes, which have the same path, find it too, and it
+may import what lies beside it. Its version is the hash of its text, so that results of an edited file are never taken
+for those of the old one; other files that it imports are not in the hash.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def named_in(environment: Mapping[str, str]) -> list[Path]:
 
 
 def place_of(error: BaseException, path: Path) -> str:
-    """Return ``, line 7`` for the last line of ``path`` that ``error`` passed through; empty if it passed through none."""
+    """Return ``, line 7`` for the last line of ``path`` that ``error`` passed through; empty if there is none."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f", line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

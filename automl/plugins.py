@@ -319,8 +319,8 @@ def _marked(module: ModuleType) -> Iterator[tuple[Kind, str, str, str]]:
         mark = mark_of(found)
         if mark is None or found.__module__ != module.__name__:
             continue
-        kind = getattr(found, "kind", None)
-        if kind not in KINDS:
+        kind = next((kind for kind in KINDS if kind == getattr(found, "kind", None)), None)
+        if kind is None:
             raise PluginError(
                 f"class {found.__name__} is marked with @automl.component, but derives from none of automl's "
                 "contracts, as automl.Strategy is one"

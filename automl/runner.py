@@ -17,7 +17,7 @@ from automl.cache import CacheKeys
 from automl.cascade import Cascade
 from automl.definition import ComponentSpec, Execution, StudyDefinition
 from automl.engine import Engine, Stopper, Watchers
-from automl.errors import AutomlError, ConfigurationError, StoreError
+from automl.errors import AutomlError, ConfigurationError, StoreError, UsageError
 from automl.executor import Executor, Slots
 from automl.ledger import Ledger
 from automl.options import parse_options
@@ -25,6 +25,7 @@ from automl.plugins import registry
 from automl.recipe import Recipe
 from automl.storage.store import Lease, Store
 from automl.study import Study, StudyState
+from automl.told import Told
 from automl.tracker import Tracker
 
 HEARTBEAT_SECONDS = 5.0
@@ -59,7 +60,7 @@ def prepare(definition: StudyDefinition) -> Prepared:
     for stage in cascade.stages:
         stage.evaluator.check(cascade.space)
     recipe.strategy(cascade)
-    _executor(definition.execution).check(slots_of(definition.execution))
+    executor_of(definition.execution).check(slots_of(definition.execution))
     trackers = []
     for spec in definition.trackers:
         component, options = recipe.component("tracker", spec)
@@ -79,18 +80,10 @@ def run(
         StoreError: the store failed; what was committed is safe, and `automl resume` goes on from there.
         AutomlError: a component broke its contract; the study is marked failed.
     """
-    store, definition = study.store, prepared.recipe.definition
+    refuse_told(study, prepared)
+    store = study.store
     lease = store.acquire(study.record.id)
-    record = study.record
-    ledger = Ledger(
-        store,
-        lease,
-        record,
-        prepared.cascade.goal,
-        is_ordered=study.definition.execution.deterministic,
-        count_duplicates=definition.count_duplicates,
-        simulated_time=None if record.time_budget is None else prepared.cascade.simulated_time(),
-    )
+    ledger = ledger_of(study, prepared, lease)
     stop = stopper or Stopper()
     watchers = Watchers([*extra_trackers, *prepared.trackers])
     try:
@@ -113,13 +106,53 @@ def run(
     return state
 
 
+def ledger_of(study: Study, prepared: Prepared, lease: Lease) -> Ledger:
+    """Return the books of a study whose lease is held."""
+    record = study.record
+    return Ledger(
+        study.store,
+        lease,
+        record,
+        prepared.cascade.goal,
+        is_ordered=study.definition.execution.deterministic,
+        count_duplicates=prepared.recipe.definition.count_duplicates,
+        simulated_time=None if record.time_budget is None else prepared.cascade.simulated_time(),
+    )
+
+
+def refuse_told(study: Study, prepared: Prepared) -> None:
+    """Raise `UsageError` when only the caller of `Study.tell` can evaluate the trials of ``study``."""
+    if any(isinstance(stage.evaluator, Told) for stage in prepared.cascade.stages):
+        raise UsageError(
+            f"study {study.name!r} has no evaluator: its results come from a loop of its own; go on with that loop "
+            f"(`automl.load_study({study.name!r}).ask()`)"
+        )
+
+
 def _run(
     study: Study, prepared: Prepared, ledger: Ledger, watchers: Watchers, stopper: Stopper
 ) -> tuple[StudyState, str]:
-    execution = prepared.recipe.definition.execution
-    slots = slots_of(execution)
-    executor = _executor(execution)
-    engine = Engine(
+    slots = slots_of(prepared.recipe.definition.execution)
+    executor = executor_of(prepared.recipe.definition.execution)
+    engine = engine_of(study, prepared, ledger, executor, slots, watchers, stopper)
+    try:
+        executor.start(prepared.recipe, slots, engine.report, stopper.is_due)
+        return engine.run()
+    finally:
+        executor.stop()
+
+
+def engine_of(
+    study: Study,
+    prepared: Prepared,
+    ledger: Ledger,
+    executor: Executor,
+    slots: Slots,
+    watchers: Watchers,
+    stopper: Stopper,
+) -> Engine:
+    """Return the engine of a study, with nothing told yet."""
+    return Engine(
         study,
         ledger,
         prepared.recipe.strategy(prepared.cascade),
@@ -131,11 +164,6 @@ def _run(
         stopper=stopper,
         artifacts=artifacts_folder(study.store.url),
     )
-    try:
-        executor.start(prepared.recipe, slots, engine.report, stopper.is_due)
-        return engine.run()
-    finally:
-        executor.stop()
 
 
 class Heartbeat:
@@ -144,6 +172,7 @@ class Heartbeat:
     def __init__(self, store: Store, lease: Lease) -> None:
         self._store, self._lease = store, lease
         self._over = threading.Event()
+        self._is_abandoned = False
         self._thread = threading.Thread(target=self._beat, name="automl-heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
@@ -156,12 +185,20 @@ class Heartbeat:
         self._over.set()
         self._thread.join()
 
+    def abandon(self) -> None:
+        """Stop beating and give the lease back, from the heart's own thread: for an engine that is simply dropped."""
+        self._is_abandoned = True
+        self._over.set()
+
     def _beat(self) -> None:
         while not self._over.wait(HEARTBEAT_SECONDS):
             try:
                 self._store.renew(self._lease)
             except AutomlError as error:
                 log.debug("heartbeat: %s", error)
+        if self._is_abandoned:
+            with contextlib.suppress(AutomlError):
+                self._store.release(self._lease)
         self._store.close_connection()
 
 
@@ -182,7 +219,7 @@ def slots_of(execution: Execution) -> Slots:
             f"allow at least {LEAST_MEMORY:g}"
         )
     shared = tuple(devices[i % len(devices)] for i in range(execution.workers))
-    threads = execution.threads or max(1, (_cores() - 1) // execution.workers)
+    threads = execution.threads or max(1, (usable_cores() - 1) // execution.workers)
     return Slots(shared, threads, execution.timeout, execution.memory_limit)
 
 
@@ -194,7 +231,8 @@ def artifacts_folder(url: str) -> Path:
     return base / "automl-artifacts"
 
 
-def _executor(execution: Execution) -> Executor:
+def executor_of(execution: Execution) -> Executor:
+    """Return the executor that ``execution`` names, or the one that its other settings need."""
     needs_pool = execution.workers > 1 or execution.timeout or execution.memory_limit
     spec = execution.executor or ComponentSpec(name="process_pool" if needs_pool else "in_process")
     component = registry().load("executor", spec.name)
@@ -225,7 +263,8 @@ def _all_devices() -> tuple[str, ...]:
     return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -122,11 +122,13 @@ def new_plugin(kind: Kind, typed: str) -> NewPlugin:
     """Return a plugin that can be written under this name; raises `UsageError` when it cannot."""
     if kind not in _ABOUT:
         raise UsageError(
-            f"--kind {kind}: there is no template of this kind, but of {', '.join(_ABOUT)}; docs/plugins.md says how to "
-            f"write one, in `{KINDS[kind][0]}`"
+            f"--kind {kind}: there is no template of this kind, but of {', '.join(_ABOUT)}; docs/plugins.md says how "
+            f"to write one, in `{KINDS[kind][0]}`"
         )
     if not _NAME.fullmatch(typed):
-        raise UsageError(f"{typed!r} is no name of a plugin; write lower-case letters, digits and dashes, as hill-climber")
+        raise UsageError(
+            f"{typed!r} is no name of a plugin; write lower-case letters, digits and dashes, as hill-climber"
+        )
     made = NewPlugin(kind, typed)
     if keyword.iskeyword(made.name) or keyword.issoftkeyword(made.name) or made.name == "plugin":
         raise UsageError(f"{typed!r} means something to Python; call the plugin something else")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from automl.architecture import Architecture
 from automl.definition import StudyDefinition
 from automl.errors import UsageError
 from automl.hypervolume import hypervolume, hypervolumes
@@ -16,6 +17,12 @@ from automl.objectives import Goal, pareto_front
 from automl.storage.records import StudyRecord, TrialRecord
 from automl.storage.store import Store
 from automl.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas
+
+    from automl.asking import AskedTrial, Asking
+    from automl.told import ToldState
 
 
 class StudyState(StrEnum):
@@ -35,10 +42,70 @@ class StudyState(StrEnum):
 
 @dataclass(frozen=True)
 class Study:
-    """A study in a store. Reading only: `automl.search` and `automl.resume` run one."""
+    """A study in a store.
+
+    `automl.search` and `automl.resume` run one; `ask` and `tell` are for a loop of one's own. All else only reads.
+    """
 
     store: Store
     name: str
+
+    def ask(self) -> AskedTrial | None:
+        """Return the next trial to evaluate, ``None`` when the study is over.
+
+        The first call takes the study: nobody else may work on it until `close`, until it is over, or until this
+        process ends. Several trials may be asked for before the first is told. What the store can answer is not asked,
+        and what was asked and never told is asked again by whoever goes on.
+
+        Raises:
+            LeaseHeld: somebody else works on the study.
+            UsageError: the strategy proposes nothing before pending trials are told.
+            AutomlError: as `automl.resume`.
+        """
+        return self._asking().ask()
+
+    def tell(
+        self,
+        trial: AskedTrial | int,
+        result: object = None,
+        *,
+        state: ToldState | None = None,
+        error: str | None = None,
+    ) -> Trial:
+        """Commit the result of an asked trial, have the strategy learn of it, and return the trial as it is stored.
+
+        Args:
+            trial: what `ask` returned, or its number.
+            result: metrics by name, the value of the only objective, or what `AskedTrial.evaluate` returned.
+            state: ``failed``, ``pruned`` or ``rejected``; by default ``completed``, but ``rejected`` where a constraint
+                is violated, and ``failed`` where an objective is missing or no finite number.
+            error: why it failed, was pruned or rejected; one line.
+
+        Raises:
+            UsageError: the trial is not waiting for a result, or the result cannot be read; nothing has changed.
+            LeaseHeld: somebody else works on the study.
+        """
+        return self._asking().tell(trial, result, state, error)
+
+    def close(self) -> None:
+        """Give a study that was asked back, so that others may go on with it; nothing happens to another one."""
+        asking: Asking | None = self.__dict__.pop("_asked", None)
+        if asking is not None:
+            asking.close()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _asking(self) -> Asking:
+        asking: Asking | None = self.__dict__.get("_asked")
+        if asking is None or asking.is_closed:
+            from automl.own_loop import ask_and_tell
+
+            asking = self.__dict__["_asked"] = ask_and_tell(self)
+        return asking
 
     @property
     def record(self) -> StudyRecord:
@@ -78,12 +145,42 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """All trials, in order of number."""
-        return [record.trial(self.goal) for record in self.records]
+        return [self._trial(record) for record in self.records]
 
     @property
     def best(self) -> list[Trial]:
         """The best feasible trial, or the Pareto front sorted by the first objective; without repeats."""
         return best_of(self.trials, self.goal)
+
+    @property
+    def best_trials(self) -> list[Trial]:
+        """The same as `best`."""
+        return self.best
+
+    @property
+    def best_trial(self) -> Trial:
+        """The best feasible trial; with several objectives the one of the Pareto front that is best by the first.
+
+        Raises:
+            UsageError: no trial is feasible.
+        """
+        best = self.best
+        if not best:
+            raise UsageError(f"study {self.name!r} has no completed trial within its constraints yet")
+        return best[0]
+
+    def trials_dataframe(self, *, decisions: bool = False) -> pandas.DataFrame:
+        """Return all trials as a pandas table, a row for each, its number as the index.
+
+        Args:
+            decisions: have a column for each decision of the architectures, too: ``decision.NAME``.
+
+        Raises:
+            ConfigurationError: pandas is not installed.
+        """
+        from automl.frame import trials_dataframe
+
+        return trials_dataframe(self, decisions=decisions)
 
     @property
     def hypervolume(self) -> float | None:
@@ -102,13 +199,11 @@ class Study:
 
     def top(self, count: int) -> list[Trial]:
         """Return the ``count`` best feasible, distinct trials: the Pareto front first, then by the first objective."""
-        front = self.best
-        chosen = {trial.number for trial in front}
-        return [*front, *(trial for trial in _distinct(self.trials) if trial.number not in chosen)][:count]
+        return top_of(self.trials, self.goal, count)
 
     def trial(self, number: int) -> Trial:
         """Return one trial; raises `UsageError` when there is none of that number."""
-        return self.trial_record(number).trial(self.goal)
+        return self._trial(self.trial_record(number))
 
     def trial_record(self, number: int) -> TrialRecord:
         """Return one trial as stored; raises `UsageError` when there is none of that number."""
@@ -117,6 +212,19 @@ class Study:
             known = f"trials 0 to {len(records) - 1}, but no trial {number}" if records else "no trials"
             raise UsageError(f"study {self.name!r} has {known}")
         return records[number]
+
+    def with_space(self, architecture: Architecture) -> Architecture:
+        """Return the architecture, knowing the space of this study, so that notebooks can draw it."""
+        return replace(architecture, space=self.definition.space)
+
+    def _trial(self, record: TrialRecord) -> Trial:
+        trial = record.trial(self.goal)
+        return replace(trial, architecture=self.with_space(trial.architecture))
+
+    def _repr_html_(self) -> str:
+        from automl.notebook import study_html
+
+        return study_html(self)
 
     def summary_json(self) -> dict[str, Any]:
         """Return the object that ``search --json`` prints."""
@@ -167,6 +275,13 @@ def best_of(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
     }
     kept = list(different.values())
     return sorted([kept[i] for i in pareto_front([trial.losses for trial in kept])], key=_order)
+
+
+def top_of(trials: Sequence[Trial], goal: Goal, count: int) -> list[Trial]:
+    """Return the ``count`` best feasible, distinct trials: the Pareto front first, then by the first objective."""
+    front = best_of(trials, goal)
+    chosen = {trial.number for trial in front}
+    return [*front, *(trial for trial in _distinct(trials) if trial.number not in chosen)][:count]
 
 
 def _distinct(trials: Sequence[Trial]) -> list[Trial]:

@@ -55,6 +55,11 @@ class Trial:
     error: str | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        from automl.notebook import trial_html
+
+        return trial_html(self)
+
     @property
     def is_feasible(self) -> bool:
         """Whether it completed and satisfies every constraint."""

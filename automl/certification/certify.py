@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from automl.certification.rules import remedy
 from automl.certification.source import Mistake, is_runnable, mistakes_of_source
 from automl.errors import ConfigurationError
 from automl.options import OptionError, parse_options
-from automl.plugins import Kind, Registration, load_target
+from automl.plugin_files import VARIABLE
+from automl.plugins import Kind, Registration, load_target, registry
 
 TIMEOUT = 900.0
 """Seconds that the suite of one component may take."""
@@ -120,7 +121,8 @@ def _run(folder: Path, timeout: float) -> str:
     """Run pytest in ``folder`` and return how it ended, empty if it ended well."""
     path = os.pathsep.join(dict.fromkeys(str(Path(entry or ".").resolve()) for entry in sys.path))
     command = [sys.executable, "-m", "automl.certification.child", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": path, "AUTOML_STRICT_PLUGINS": "0"}
+    loaded = os.pathsep.join(str(file.path) for file in registry().files.values())
+    environment = {**os.environ, "PYTHONPATH": path, "AUTOML_STRICT_PLUGINS": "0", VARIABLE: loaded}
     try:
         done = subprocess.run(
             command, cwd=folder / "work", env=environment, capture_output=True, text=True, timeout=timeout
@@ -143,13 +145,13 @@ def _unfinished(lines: Sequence[Mapping[str, Any]], ended: str) -> list[dict[str
 
 
 def _mistakes_of(kind: Kind, lines: Sequence[Mapping[str, Any]]) -> list[Mistake]:
-    """Return the mistakes that failed tests tell of, each once, those first that a rule names."""
+    """Return the mistakes that failed tests tell of, each once; what the component raises is first, as the cause."""
     found: dict[str, Mistake] = {}
-    for line in sorted((line for line in lines if line["state"] == "failed"), key=lambda line: not line["is_rule"]):
+    for line in sorted((line for line in lines if line["state"] == "failed"), key=lambda line: bool(line["is_rule"])):
         one = _mistake_of(kind, line)
         earlier = found.get(one.mistake)
         if earlier is not None:
-            one = Mistake(*(getattr(earlier, name) for name in Mistake.__slots__[:-1]), (*earlier.tests, *one.tests))
+            one = replace(earlier, tests=(*earlier.tests, *one.tests))
         found[one.mistake] = one
     return list(found.values())
 

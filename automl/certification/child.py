@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 RESULTS = "results.jsonl"
+_LIBRARIES = ("_pytest", "pluggy", "torch", "numpy")
+_PYTHON = str(Path(json.__file__).resolve().parents[1])
 _OWN = str(Path(__file__).resolve().parents[1])
 _MODULE = """
 from pathlib import Path
@@ -43,7 +45,7 @@ class Recorder:
         self.write(state="started", test=nodeid.rpartition("::")[2])
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
         """Say how it ended."""
         report: Any = yield
         name, where = item.name, report.when
@@ -53,7 +55,7 @@ class Recorder:
             self.write(state="skipped", test=name, found=str(call.excinfo.value))
         elif where == "call":
             self.write(state="passed", test=name)
-        return report  # type: ignore[return-value]  # noqa: B901 - as wrappers of pluggy do
+        return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be collected is a failure of the component."""
@@ -85,7 +87,9 @@ def _finding(info: pytest.ExceptionInfo[BaseException]) -> dict[str, Any]:
 def _is_library(path: str) -> bool:
     """Whether a frame is of an installed library, of pytest or of Python, and says nothing about the component."""
     parts = Path(path).parts
-    return any(part in ("_pytest", "pluggy", "torch", "numpy") for part in parts) or path.startswith(sys.base_prefix + "/lib/python") and "site-packages" not in parts or path.startswith("<")
+    if path.startswith("<") or any(part in _LIBRARIES for part in parts):
+        return True
+    return path.startswith(_PYTHON) and "site-packages" not in parts
 
 
 def main(folder: Path) -> int:
@@ -93,7 +97,15 @@ def main(folder: Path) -> int:
     (folder / "test_component.py").write_text(_MODULE, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     arguments = [str(folder / "test_component.py"), "-c", str(folder / "pytest.ini"), "--rootdir", str(folder)]
-    arguments += ["-q", "-p", "no:cacheprovider", "--tb=no", "--import-mode=importlib", "--basetemp", str(folder / "tmp")]
+    arguments += [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--tb=no",
+        "--import-mode=importlib",
+        "--basetemp",
+        str(folder / "tmp"),
+    ]
     return int(pytest.main(arguments, plugins=[Recorder(folder / RESULTS)]))
 
 

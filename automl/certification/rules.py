@@ -43,12 +43,14 @@ _SAME_METRICS = Remedy(
 )
 _NOT_A_FOLD = Remedy(
     "it is no fold: what it proposes does not follow from the told trials alone",
-    "Change the strategy in `tell` and nowhere else, make every proposal from that, from `rng` and from `pending`, and do "
+    "Change the strategy in `tell` and nowhere else, make every proposal from that, from `rng` and from `pending`, "
+    "and do "
     "not rely on the trials being its own proposals.",
 )
 _INTERRUPTION = Remedy(
     "it swallows an interruption",
-    "Do not catch what `context.check()`, `context.report()` or `bench` raise: catch the exceptions that you mean, never "
+    "Do not catch what `context.check()`, `context.report()` or `bench` raise: catch the exceptions that you mean, "
+    "never "
     "`Exception` or `BaseException`; report steps in ascending order.",
 )
 _STATE = Remedy(
@@ -72,6 +74,14 @@ _BY_FINDING: tuple[tuple[tuple[str, ...], str, Remedy], ...] = (
         ),
     ),
     (
+        ("strategy",),
+        "StrategyError",
+        Remedy(
+            "it fails in the engine, where a study would end",
+            "Let `ask` and `tell` work for every trial, also for one that failed and has no metrics.",
+        ),
+    ),
+    (
         ("space",),
         "InvalidArchitecture",
         Remedy(
@@ -84,7 +94,8 @@ _BY_FINDING: tuple[tuple[tuple[str, ...], str, Remedy], ...] = (
         r"= (nan|inf|-inf)\b|stands for a failure",
         Remedy(
             "it reports NaN or infinity",
-            "Leave out a metric that has no value and say why: `context.remark(name, 'unsupported: ...')`; a proxy raises "
+            "Leave out a metric that has no value and say why: `context.remark(name, 'unsupported: ...')`; a proxy "
+            "raises "
             "`automl.Unmeasurable`.",
         ),
     ),
@@ -96,7 +107,9 @@ _BY_FINDING: tuple[tuple[tuple[str, ...], str, Remedy], ...] = (
     (
         ("evaluator",),
         "TestSplitSealed",
-        Remedy("it looks at the test split", "Measure on `context.task.split('validation')`; the test split is sealed."),
+        Remedy(
+            "it looks at the test split", "Measure on `context.task.split('validation')`; the test split is sealed."
+        ),
     ),
 )
 
@@ -120,10 +133,12 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
             "Put what the options depend on into the name: `choose.index(f'source@depth={depth}', depth)`.",
         ),
         "a_mutation_changes_one_decision": Remedy(
-            "`mutate` does not change exactly one decision", "Change one answer, with `rng` alone, or do not override it."
+            "`mutate` does not change exactly one decision",
+            "Change one answer, with `rng` alone, or do not override it.",
         ),
         "neighbours_differ_in_one_decision": Remedy(
-            "`neighbours` gives what is no neighbour", "Give members that differ in one answer, each once, in a fixed order."
+            "`neighbours` gives what is no neighbour",
+            "Give members that differ in one answer, each once, in a fixed order.",
         ),
         "a_perturbation_differs": Remedy(
             "`perturb` gives the architecture it started from, or no member",
@@ -134,7 +149,8 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
         ),
         "a_graph_decodes_to_the_same_network": Remedy(
             "`graph`, `from_graph` and `encode` do not fit together",
-            "Let `from_graph(graph(blueprint), rng)` give a blueprint with the same graph, whatever nodes are called, and "
+            "Let `from_graph(graph(blueprint), rng)` give a blueprint with the same graph, whatever nodes are "
+            "called, and "
             "`encode` its answers.",
         ),
         "names_are_of_members": Remedy(
@@ -155,7 +171,8 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
         ),
         "networks_have_the_tasks_shape": Remedy(
             "the networks that `build` makes do not fit the task",
-            "Take `(batch, *task.input_shape)`, return `(batch, task.output_size)`, also for a batch of one in evaluation "
+            "Take `(batch, *task.input_shape)`, return `(batch, task.output_size)`, also for a batch of one in "
+            "evaluation "
             "mode; if the space is not for every task, refuse it in `check(task)`.",
         ),
         "variants_are_networks_of_the_tasks_shape": Remedy(
@@ -186,19 +203,22 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
             "Compare trials by `trial.rank`, which puts feasible ones first, and not by a metric.",
         ),
         "several_objectives": Remedy(
-            "it says that it can do several objectives, and cannot", "Remove `is_multi_objective`, or use all of `trial.losses`."
+            "it says that it can do several objectives, and cannot",
+            "Remove `is_multi_objective`, or use all of `trial.losses`.",
         ),
         "it_goes_on_from_a_warm_start": _NOT_A_FOLD,
         "a_killed_study_is_the_uninterrupted_one": _NOT_A_FOLD,
         "an_extended_study_is_the_uninterrupted_one": Remedy(
-            "what it proposes depends on the budget", "Let a larger budget continue the study: begin alike with any budget."
+            "what it proposes depends on the budget",
+            "Let a larger budget continue the study: begin alike with any budget.",
         ),
     },
     "evaluator": {
         "it_declares_what_it_reports": _SAME_METRICS,
         "it_reports_what_it_declares": Remedy(
             "it does not report what it declares",
-            "Return a finite number for each declared metric, or say why there is none with `context.remark(name, why)`.",
+            "Return a finite number for each declared metric, or say why there is none with `context.remark(name, "
+            "why)`.",
         ),
         "the_seed_decides": _STATE,
         "an_interruption_gets_through": _INTERRUPTION,
@@ -207,13 +227,15 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
         ),
         "an_interrupted_evaluation_goes_on_from_its_checkpoint": Remedy(
             "an interrupted evaluation ends with another result",
-            "Store all that the result depends on in `context.checkpoint`, the generators' states included, or nothing.",
+            "Store all that the result depends on in `context.checkpoint`, the generators' states included, or "
+            "nothing.",
         ),
         "a_trainer_trains_on_the_training_split_alone": Remedy(
             "`retrain` does not keep to the training split and the seed", "See `automl.Trainer`."
         ),
         "an_interrupted_trainer_goes_on_from_its_checkpoint": Remedy(
-            "an interrupted `retrain` ends with other weights", "Store everything in `context.checkpoint`, generators included."
+            "an interrupted `retrain` ends with other weights",
+            "Store everything in `context.checkpoint`, generators included.",
         ),
     },
     "proxy": {
@@ -231,23 +253,27 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
         "the_seed_decides": _STATE,
         "one_instance_keeps_nothing": _STATE,
         "the_network_and_the_batch_are_left_alone": Remedy(
-            "it changes the network or the batch", "Work on a copy: `bench.fresh()`; clone tensors before you change them."
+            "it changes the network or the batch",
+            "Work on a copy: `bench.fresh()`; clone tensors before you change them.",
         ),
         "a_network_that_fails_is_left_alone": Remedy(
-            "it leaves a network changed when that fails", "Work on a copy (`bench.fresh()`), or undo changes in `finally`."
+            "it leaves a network changed when that fails",
+            "Work on a copy (`bench.fresh()`), or undo changes in `finally`.",
         ),
         "an_interruption_gets_through": _INTERRUPTION,
     },
     "aggregator": {
         "there_is_a_score_for_each_network": Remedy(
-            "it does not return a finite score for each network", "Return `(networks,)` numbers; do not change the columns."
+            "it does not return a finite score for each network",
+            "Return `(networks,)` numbers; do not change the columns.",
         ),
         "it_is_a_pure_function": _STATE,
         "the_order_of_the_networks_does_not_matter": Remedy(
             "the order of the networks matters", "Let scores depend on values and ranks, not on positions."
         ),
         "directions_are_respected": Remedy(
-            "it takes a worse network for a better one", "Larger scores are better; turn columns whose direction is 'min'."
+            "it takes a worse network for a better one",
+            "Larger scores are better; turn columns whose direction is 'min'.",
         ),
         "a_turned_column_with_a_turned_direction_is_the_same": Remedy(
             "it does not look at the directions", "Turn columns whose direction is 'min' before anything else."
@@ -261,14 +287,17 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
     },
     "task": {
         "splits_are_there": Remedy(
-            "a split is empty, or there is less to train on than to validate with", "Return examples for all three names."
+            "a split is empty, or there is less to train on than to validate with",
+            "Return examples for all three names.",
         ),
         "batches_have_shapes_and_types": Remedy(
             "batches are not as the task declares them",
-            "Inputs are float32 of `input_shape`, without NaN; targets int64 classes below `output_size`, or float32 values.",
+            "Inputs are float32 of `input_shape`, without NaN; targets int64 classes below `output_size`, or "
+            "float32 values.",
         ),
         "an_epoch_sees_every_example_once": Remedy(
-            "an epoch does not see every example once", "Shuffle by the generator `shuffle` alone, or use `automl.TensorSplit`."
+            "an epoch does not see every example once",
+            "Shuffle by the generator `shuffle` alone, or use `automl.TensorSplit`.",
         ),
         "it_is_reproducible": Remedy(
             "its digest or its examples change from one instance to the next",
@@ -284,15 +313,18 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
             "the test split stays open on a sealed task", "Override `load`, and leave `split` and `seal` as they are."
         ),
         "loss_and_metrics_are_finite": Remedy(
-            "loss or metrics are not as they should be", "The loss is a finite scalar with a gradient; perfect answers have the least."
+            "loss or metrics are not as they should be",
+            "The loss is a finite scalar with a gradient; perfect answers have the least.",
         ),
     },
     "executor": {
         "every_job_has_the_outcome_it_deserves": Remedy(
-            "a job has no outcome, or a wrong one", "Return what `recipe.cascade().run(job, ...)` returns, once per job."
+            "a job has no outcome, or a wrong one",
+            "Return what `recipe.cascade().run(job, ...)` returns, once per job.",
         ),
         "reports_arrive_before_the_outcome": Remedy(
-            "reports get lost, come twice or too late", "Call `on_report` from `collect`, before the outcome is returned."
+            "reports get lost, come twice or too late",
+            "Call `on_report` from `collect`, before the outcome is returned.",
         ),
         "seeds_and_order_do_not_depend_on_the_worker": Remedy(
             "equal jobs have different outcomes", "Pass the job on as it is; its seed decides."
@@ -322,7 +354,8 @@ REMEDIES: Mapping[str, Mapping[str, Remedy]] = {
     "exporter": {
         "files_give_the_outputs_of_the_network": Remedy(
             "its files do not give the outputs of the network",
-            "Write the weights as they are, for batches of any size; `loading()` may import nothing but what `needs` says.",
+            "Write the weights as they are, for batches of any size; `loading()` may import nothing but what "
+            "`needs` says.",
         ),
         "it_writes_the_files_that_it_names": Remedy(
             "it writes other files than it names", "Return the names of all files, relative to the folder."

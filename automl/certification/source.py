@@ -1,4 +1,4 @@
-"""What is wrong with a plugin before anything of it runs: its registration, its classes, its imports, its documentation."""
+"""What is wrong with a plugin before anything of it runs: registration, classes, imports, documentation."""
 
 from __future__ import annotations
 
@@ -38,13 +38,21 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "it was written for another plugin API",
         "Install the version that fits, or set AUTOML_API_VERSION after you have looked what changed.",
     ),
-    ("registers nothing", "it registers nothing", "Mark functions with @automl.hookimpl, or classes with @automl.component."),
+    (
+        "registers nothing",
+        "it registers nothing",
+        "Mark functions with @automl.hookimpl, or classes with @automl.component.",
+    ),
     (
         "PluginValidationError|unknown hook",
         "a hook has the wrong name or arguments",
         "The hooks are `register_strategies(register)` and so on: see docs/plugins.md.",
     ),
-    ("derives from none", "a class has the wrong base class", "Derive it from the class of its kind, as automl.Strategy."),
+    (
+        "derives from none",
+        "a class has the wrong base class",
+        "Derive it from the class of its kind, as automl.Strategy.",
+    ),
 )
 
 
@@ -87,7 +95,10 @@ def mistakes_of_source(registration: Registration) -> list[Mistake]:
         bases = ", ".join(one.__name__ for one in getattr(component, "__bases__", ())) or type(component).__name__
         mend = f"Derive it from automl.{base.__name__}, or register it with another hook."
         rule = f"A {registration.kind} is a subclass of automl.{base.__name__}."
-        return [*found, Mistake("it has the wrong base class", rule, f"{registration.target} derives from {bases}", mend)]
+        return [
+            *found,
+            Mistake("it has the wrong base class", rule, f"{registration.target} derives from {bases}", mend),
+        ]
     return [*found, *_of_class(component), *_of_imports(component)]
 
 
@@ -101,7 +112,9 @@ def _of_summary(registration: Registration) -> Iterator[Mistake]:
     if not text.strip():
         yield Mistake("a summary is missing", rule, "it is empty", 'Add summary="What it does, in one line."')
     elif "\n" in text or len(text) > _SUMMARY:
-        yield Mistake("its summary is no single line", rule, f"{len(text)} characters", f"Say it in {_SUMMARY} characters.")
+        yield Mistake(
+            "its summary is no single line", rule, f"{len(text)} characters", f"Say it in {_SUMMARY} characters."
+        )
 
 
 def _of_class(component: type[Component]) -> Iterator[Mistake]:
@@ -135,5 +148,6 @@ def _of_imports(component: type[Component]) -> Iterator[Mistake]:
             if name.partition(".")[0] == "automl" and name not in _PUBLIC:
                 rule = "A plugin imports what automl/__init__.py exports, which is a promise, and nothing deeper."
                 place = f"{Path(source).name}, line {getattr(node, 'lineno', 0)}"
-                yield Mistake("it imports what is not public", rule, name, "Import the name from `automl` itself.", place)
-
+                yield Mistake(
+                    "it imports what is not public", rule, name, "Import the name from `automl` itself.", place
+                )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from automl.errors import AutomlError
 from automl.evaluator import Candidate, Evaluator
 from automl.objectives import Goal, Objective
 from automl.options import Component, parse_options
-from automl.plugins import Kind, registry
+from automl.plugins import Kind, isolated, registry
 from automl.seeds import derive_rng
 from automl.space import SearchSpace
 from automl.strategy import Problem
@@ -80,19 +81,22 @@ def _for_strategy(component: type[Component], name: str, options: Mapping[str, A
     """Run on the small spaces that the strategy does not refuse when it is made; on all if it refuses all."""
 
     def make(_: object, problem: Problem) -> Any:
-        return component(problem, parse_options(component, name, options))  # type: ignore[call-arg,arg-type]
+        return component(problem, parse_options(component, name, options))  # type: ignore[call-arg]
 
     goal = Goal((Objective("score", "max"),))
-    able = [
-        space for space, made in strategies.SPACES.items() if _is_accepted(lambda m=made: make(None, Problem(m(), goal)))
-    ]
-    return {"make": make, "spaces": tuple(able or strategies.SPACES)}
+    spaces = strategies.SPACES
+    able = [each for each in spaces if _is_accepted(partial(make, None, Problem(spaces[each](), goal)))]
+    return {"make": make, "spaces": tuple(able or spaces)}
 
 
 def _for_evaluator(make: Callable[[], Evaluator]) -> dict[str, Any]:
     """Evaluate in a small space that the evaluator accepts."""
-    spaces = (ConditionalSpace, CellSpace)
-    accepted = next((space for space in spaces if _is_accepted(lambda s=space: make().check(s()))), spaces[0])
+    spaces: tuple[type[SearchSpace[Any]], ...] = (ConditionalSpace, CellSpace)
+
+    def check(space: type[SearchSpace[Any]]) -> None:
+        make().check(space())
+
+    accepted = next((space for space in spaces if _is_accepted(partial(check, space))), spaces[0])
     return {"space": lambda _: accepted()}
 
 
@@ -121,6 +125,4 @@ def _is_built(space: SearchSpace[Any], task: Task) -> bool:
 
 def _is_accepted(call: Callable[[], object], refusals: tuple[type[Exception], ...] = (AutomlError,)) -> bool:
     """Say whether ``call`` does not refuse; what else it raises is left for the suite to find."""
-    from automl.plugins import isolated
-
     return not isinstance(isolated(call), refusals)

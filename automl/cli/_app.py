@@ -25,13 +25,17 @@ COMMANDS: Mapping[str, str] = {
     "resume": "Continue a study, or extend it; or continue a comparison or a correlation.",
     "studies": "List the studies in a store; a comparison is one line.",
     "show": "Show a study: its state, budget and trials; or one of its trials.",
+    "explain": "Say why a trial waits, failed, was rejected or pruned, or was not run, and what to do.",
     "best": "Show the best architectures of a study.",
     "retrain": "Train a found architecture to keep, on all data but the test split, and test it.",
     "export": "Write a retrained network as PyTorch, ONNX or Python source, verified, with a model card.",
     "report": "Write one page of HTML about a study, a comparison or a correlation.",
+    "bundle": "Write a study to one file that can be replayed elsewhere.",
+    "replay": "Run the study of a bundle again, and say whether it finds the same.",
     "list": "List the installed components and broken plugins, or the entries of a catalogue.",
     "describe": "Describe a component, its options and metrics, or an entry of a catalogue.",
     "plugin": "Write a plugin of your own, check it, and see which are loaded.",
+    "doctor": "Look for what may keep the program from working here, and say what to do about it.",
     "data": "Show, find and convert benchmark tables and data sets, which live outside the program.",
     "ui": "Open the MLflow user interface.",
     "mlflow": "Work with the MLflow mirror of studies.",
@@ -55,7 +59,7 @@ class LazyGroup(TyperGroup):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if stand_in is None:
             return name, stand_in, rest
-        return name, command_of(name), rest
+        return name, command_of(str(name)), rest
 
 
 def command_of(name: str) -> Any:
@@ -95,6 +99,7 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
     ] = False,
+    files: PluginFiles = None,
     debug: Debug = False,
 ) -> None:
     """Search for neural architectures, with everything interesting in plugins.

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from automl.api import create, go_on
+from automl.api import create, found_or_made, go_on
 from automl.cascade import Interrupted
 from automl.cli._draft import draft_of, prepared_study
 from automl.cli._expect import Check, exit_unless_held, print_verdicts, verdicts_json
@@ -21,11 +21,11 @@ from automl.cli._program import command
 from automl.cli._report import print_ending
 from automl.cli._signals import stop_on_signals
 from automl.engine import Stopper
-from automl.errors import ExitCode, StoreError, UsageError
+from automl.errors import ExitCode, StoreError
 from automl.expectations import Verdict
 from automl.figures import study_figure_names, study_figures
 from automl.plugins import registry
-from automl.runner import Prepared, run
+from automl.runner import run
 from automl.storage.database import Durability
 from automl.storage.store import Store
 from automl.study import Study, StudyState
@@ -33,8 +33,6 @@ from automl.studyfile import StudyFile, read_study_file
 from automl.tracker import Tracker
 
 log = logging.getLogger("automl")
-
-_MAY_DIFFER = ("trackers", "execution")
 
 Work = Callable[[Sequence[Tracker], Stopper], object]
 
@@ -78,7 +76,7 @@ def search_and_check(
     declared = prepared.cascade.declared()
     check.at_the_door(study_figure_names(declared))
     store = Store(storage, durability=durability)
-    study, is_new = _found_or_made(prepared, store)
+    study, is_new = found_or_made(prepared, store)
 
     def work(trackers: Sequence[Tracker], stopper: Stopper) -> object:
         if is_new:
@@ -95,22 +93,6 @@ def search_and_check(
         quiet=quiet,
         judge=lambda: check.verdicts(study_figures(study, declared)),
     )
-
-
-def _found_or_made(prepared: Prepared, store: Store) -> tuple[Study, bool]:
-    """Return the study of that name and definition, and whether it is new."""
-    definition = prepared.definition
-    name = definition.name or ""
-    if name not in {record.name for record in store.studies()}:
-        return create(prepared, store), True
-    study = Study(store, name)
-    different = [key for key, value in study.definition if key not in _MAY_DIFFER and value != getattr(definition, key)]
-    if different:
-        raise UsageError(
-            f"there is a study {name!r} already, whose {' and '.join(different)} differ from this one's; "
-            "name this one with --study"
-        )
-    return study, False
 
 
 def conduct(

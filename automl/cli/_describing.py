@@ -41,11 +41,7 @@ def print_component(kind: Kind, name: str) -> None:
     out.print(_prose(component), soft_wrap=True)
     if component.paper:
         out.print(f"\nPaper: {component.paper}", soft_wrap=True)
-    fields = {**component.Options.model_fields, **shared_fields(component)}
-    rows = [
-        [option, type_text(field), default_text(field), _one_line(field.description)]
-        for option, field in fields.items()
-    ]
+    rows = option_rows(component)
     out.print()
     out.print(table("Options", ["option", "type", "default", "what it does"], rows) if rows else "It has no options.")
     if issubclass(component, Evaluator):
@@ -55,6 +51,27 @@ def print_component(kind: Kind, name: str) -> None:
         _print_variants(component)
     if kind == "proxy":
         _print_proxy(registry().load(kind, name), name)
+
+
+def option_rows(component: type[Component]) -> list[list[str]]:
+    """Return name, type, default and meaning of every option, the shared ones last."""
+    fields = {**component.Options.model_fields, **shared_fields(component)}
+    return [
+        [option, type_text(field), default_text(field), _one_line(field.description)]
+        for option, field in fields.items()
+    ]
+
+
+def metric_rows(component: type[Evaluator]) -> list[list[str]]:
+    """Return name, better direction, unit and meaning of every metric; none where they depend on the task."""
+    found: dict[str, tuple[Metric, list[str]]] = {}
+    for task_kind in ("classification", "regression"):
+        for metric in _metrics(component, task_kind):
+            found.setdefault(metric.name, (metric, []))[1].append(task_kind)
+    return [
+        [metric.name, metric.direction, metric.unit, metric.doc + ("" if len(on) == 2 else f" (only in {on[0]})")]
+        for metric, on in found.values()
+    ]
 
 
 def _one_line(text: str | None) -> str:
@@ -70,14 +87,7 @@ def _prose(component: type[Component]) -> str:
 def _print_metrics(component: type[Evaluator]) -> None:
     out = console()
     out.print()
-    found: dict[str, tuple[Metric, list[str]]] = {}
-    for task_kind in ("classification", "regression"):
-        for metric in _metrics(component, task_kind):
-            found.setdefault(metric.name, (metric, []))[1].append(task_kind)
-    rows = [
-        [metric.name, metric.direction, metric.unit, metric.doc + ("" if len(on) == 2 else f" (only in {on[0]})")]
-        for metric, on in found.values()
-    ]
+    rows = metric_rows(component)
     out.print(
         table("Metrics", ["metric", "better", "unit", "what it is"], rows)
         if rows

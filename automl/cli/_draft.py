@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from automl.cli._added import are_default, metrics_wanted, with_reporters
 from automl.cli._flags import Flags
 from automl.cli._options import device_names
 from automl.definition import ComponentSpec, DefinitionError, StudyDefinition, parse_definition
@@ -105,6 +106,7 @@ def draft_of(file: StudyFile | None, flags: Flags, base: StudyDefinition | None 
     put_data(draft, flags)
     _put_evaluators(draft, flags.evaluators)
     _put_task(draft)
+    _put_reporters(draft, flags)
     _put_trackers(draft, flags)
     for text in flags.settings:
         put_setting(draft, text)
@@ -187,6 +189,14 @@ def _put_task(draft: Draft) -> None:
     """Put the task that ``auto`` stands for, so that ``--set`` can name it; wrong evaluators are named later."""
     with contextlib.suppress(AutomlError):
         draft.values["task"] = with_task(parse_definition(draft.values)).task.model_dump()
+
+
+def _put_reporters(draft: Draft, flags: Flags) -> None:
+    """Add evaluators of metrics that flags name, where neither flags nor the file say which evaluators there are."""
+    is_named = draft.file is not None and "evaluators" in draft.file.values
+    if not (flags.evaluators or is_named or "comparison" in draft.values) and are_default(draft.values["evaluators"]):
+        wanted = metrics_wanted(flags.objectives, flags.constraints)
+        draft.values["evaluators"] = with_reporters(draft.values["evaluators"], wanted, draft.values["task"])
 
 
 def _put_trackers(draft: Draft, flags: Flags) -> None:

@@ -14,13 +14,11 @@ from automl.cli._counts import nothing_feasible
 from automl.cli._output import console, print_json, table
 from automl.cli._program import command
 from automl.errors import ExitCode, UsageError, unknown_name
-from automl.exporter import Exporter, check_requirements
+from automl.exports.api import default_folder, exporters_of, find_ensemble
 from automl.exports.card import CARD
-from automl.exports.export import export_model, require_verified
+from automl.exports.export import Subject, export_subject, require_verified
 from automl.exports.verification import Check
 from automl.models.trained import TrainedModel, trained_models
-from automl.options import parse_options
-from automl.plugins import registry
 from automl.study import Study
 
 
@@ -33,36 +31,30 @@ def export_and_report(
     settings: Sequence[str],
     storage: str,
     *,
+    ensemble: int | None,
     as_json: bool,
 ) -> None:
-    """Export a model of a study and print what came of it.
+    """Export a model of a study, or an ensemble, and print what came of it.
 
     Raises:
         AutomlError: the model, a format or a package is not there; nothing was written.
         NotVerified: a format is not as the network.
     """
-    exporters = exporters_of(formats, settings)
+    exporters = exporters_of(formats, _settings(settings, formats))
     study = load_study(name, storage=storage)
-    models = _models(study, _trial(study, trial), seed, storage)
-    folder = out or Path(f"{study.name}-trial-{models[0].record.trial}")
-    checks = export_model(study, models, exporters, folder, lambda line: print(line, file=sys.stderr))
-    if as_json:
-        print_json(_json(models[0], checks, folder))
+    if ensemble is not None:
+        if trial != "best":
+            raise UsageError(f"--ensemble: it has members of its own, so --trial {trial} means nothing; drop one")
+        subject = Subject.of_ensemble(find_ensemble(study, ensemble, seed), study)
     else:
-        _print(models[0], checks, folder)
+        subject = Subject.of_models(_models(study, _trial(study, trial), seed, storage), study)
+    folder = out or default_folder(subject)
+    checks = export_subject(subject, exporters, folder, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print_json(_json(subject, checks, folder))
+    else:
+        _print(subject, checks, folder)
     require_verified(checks, folder)
-
-
-def exporters_of(formats: Sequence[str], settings: Sequence[str]) -> dict[str, Exporter]:
-    """Return the exporters by name, with their options; raises where one is unknown or lacks a package."""
-    chosen = _settings(settings, formats)
-    exporters: dict[str, Exporter] = {}
-    for name in dict.fromkeys(formats):
-        component = registry().load("exporter", name)
-        made: Exporter = component(parse_options(component, name, chosen.get(name, {})))
-        check_requirements(name, component)
-        exporters[name] = made
-    return exporters
 
 
 def _settings(settings: Sequence[str], formats: Sequence[str]) -> Mapping[str, dict[str, Any]]:
@@ -107,11 +99,13 @@ def _models(study: Study, trial: int, seed: int | None, storage: str) -> list[Tr
     return [*chosen, *(model for model in models if model.record.seed != seed)]
 
 
-def _json(model: TrainedModel, checks: Sequence[Check], folder: Path) -> dict[str, Any]:
+def _json(subject: Subject, checks: Sequence[Check], folder: Path) -> dict[str, Any]:
+    record = subject.records[0]
     return {
-        "study": model.record.study,
-        "trial": model.record.trial,
-        "seed": model.record.seed,
+        "study": record.study,
+        "trial": record.trial,
+        **({"ensemble": list(subject.members)} if subject.members else {}),
+        "seed": record.seed,
         "folder": str(folder),
         "card": CARD,
         "formats": [
@@ -130,9 +124,10 @@ def _json(model: TrainedModel, checks: Sequence[Check], folder: Path) -> dict[st
     }
 
 
-def _print(model: TrainedModel, checks: Sequence[Check], folder: Path) -> None:
-    out, record = console(), model.record
-    out.print(f"trial {record.trial} of {record.study}, seed {record.seed}: {record.title}", soft_wrap=True)
+def _print(subject: Subject, checks: Sequence[Check], folder: Path) -> None:
+    out, record = console(), subject.records[0]
+    what = f"ensemble of {len(subject.members)}" if subject.members else f"trial {record.trial}"
+    out.print(f"{what} of {record.study}, seed {record.seed}: {record.title}", soft_wrap=True)
     rows = [
         [
             check.format,

@@ -96,7 +96,7 @@ Data: TypeAlias = Annotated[
     typer.Option(
         "--data",
         metavar="PATH",
-        help="Your own data: a file or a folder; the task that can read it is found and named.",
+        help="Your own data, a file or a folder; the task for it is found.",
     ),
 ]
 TargetColumn: TypeAlias = Annotated[

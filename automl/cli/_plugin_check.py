@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from automl.certification.certify import TIMEOUT, Certificate, certify
 from automl.certification.source import Mistake, mistake_of_plugin
 from automl.cli._draft import value_of
 from automl.cli._output import console, plural, print_json
-from automl.errors import ExitCode, UsageError, unknown_name
+from automl.errors import ExitCode, PluginError, UsageError, unknown_name
 from automl.plugins import BUNDLED, KINDS, BrokenPlugin, Registration, registry, use_file
 
 
@@ -58,9 +59,7 @@ def _chosen(names: Sequence[str]) -> tuple[list[Registration], list[BrokenPlugin
 
 
 def _of_file(name: str) -> tuple[list[Registration], list[BrokenPlugin]]:
-    """Load a plugin file; one that cannot be loaded is a broken plugin, and one that is not there a mistake of usage."""
-    from automl.errors import PluginError
-
+    """Load a plugin file; one that cannot be loaded is a broken plugin."""
     try:
         file = use_file(Path(name))
     except PluginError as error:
@@ -78,9 +77,13 @@ def _of_name(name: str) -> tuple[list[Registration], list[BrokenPlugin]]:
     whole = [one for one in found.components.values() if name in (one.plugin, one.distribution)]
     single = [one for (_, known), one in found.components.items() if known == name]
     if not (broken or whole or single):
-        plugins = {one.plugin for one in (*found.plugins, *found.broken)}
-        known = plugins | {called for _, called in found.components}
-        raise UsageError(unknown_name("plugin or component", name, known, "automl plugin list"))
+        plugins = {one.plugin for one in found.plugins} | {one.plugin for one in found.broken}
+        near = difflib.get_close_matches(name, sorted({called for _, called in found.components}), n=1, cutoff=0.5)
+        hint = f"; is it the component {near[0]!r}?" if near else ""
+        message = unknown_name(
+            "plugin", name, plugins | {one.distribution for one in found.plugins}, "automl plugin list"
+        )
+        raise UsageError(f"{message}{hint}")
     return (whole or single), broken
 
 

@@ -17,10 +17,18 @@ def print_plugins(*, as_json: bool) -> None:
     found = registry()
     if as_json:
         broken = [_broken_json(one) for one in found.broken]
-        return print_json({"api_version": API_VERSION, "plugins": [_json(one) for one in found.plugins], "broken": broken})
+        return print_json(
+            {"api_version": API_VERSION, "plugins": [_json(one) for one in found.plugins], "broken": broken}
+        )
     out = console()
     rows = [
-        [one.plugin, f"{one.distribution} {one.version}", str(one.api_version), _counted(_components(one)), one.location]
+        [
+            one.plugin,
+            f"{one.distribution} {one.version}",
+            str(one.api_version),
+            _counted(_components(one)),
+            one.location,
+        ]
         for one in found.plugins
     ]
     out.print(table("Plugins", ["plugin", "from", "API", "components", "where"], rows))
@@ -38,7 +46,7 @@ def print_plugin(name: str, *, as_json: bool) -> None:
     plugins = [one for one in found.plugins if name in (one.plugin, one.distribution)]
     broken = [one for one in found.broken if name in (one.plugin, one.distribution)]
     if not plugins and not broken:
-        known = {one.plugin for one in (*found.plugins, *found.broken)}
+        known = {one.plugin for one in found.plugins} | {one.plugin for one in found.broken}
         raise UsageError(unknown_name("plugin", name, known, "automl plugin list"))
     if as_json:
         return print_json({"plugins": [_json(one) for one in plugins], "broken": [_broken_json(one) for one in broken]})

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from automl.cli._output import console
+from automl.cli._program import program
 from automl.scaffold import kind_of_template, new_plugin, write_plugin
 
 
@@ -22,8 +23,8 @@ def write_and_say(name: str, kind: str, out: Path | None) -> None:
     screen.print("\nnext:")
     for command, what in (
         (f"pip install -e {place}", "install it; what you change then works at once"),
-        (f"automl describe {plugin.kind} {plugin.name}", "see it"),
-        (f"automl plugin check {plugin.distribution}", "check it against the rules of its kind"),
+        (f"{program()} describe {plugin.kind} {plugin.name}", "see it"),
+        (f"{program()} plugin check {plugin.distribution}", "check it against the rules of its kind"),
         (f"python -m pytest {place}", "the same rules and a test of your own, for continuous integration"),
     ):
         screen.print(f"  {command:<50} {what}", soft_wrap=True)

@@ -13,7 +13,7 @@ from automl.cli._program import command
 from automl.errors import ConfigurationError, InvalidArchitecture
 from automl.models.plan import NO_DATA, trainer_name
 from automl.options import parse_options
-from automl.plugins import registry
+from automl.plugins import isolated, registry
 from automl.study import Study
 from automl.trial import Trial
 
@@ -118,6 +118,25 @@ def print_ending(study: Study, storage: str) -> None:
     out.print("next:")
     for line in _next_commands(study, storage, has_best=bool(best)):
         out.print(f"  {line}", soft_wrap=True)
+    for line in _pages(study, storage):
+        out.print(line, soft_wrap=True)
+
+
+def _pages(study: Study, storage: str) -> list[str]:
+    """Return the links to a study that is mirrored in MLflow; none when the mirror has not begun, or cannot be read."""
+    if study.record.comparison_id is not None or all(spec.name != "mlflow" for spec in study.definition.trackers):
+        return []
+    pages = isolated(lambda: registry().load("tracker", "mlflow").pages(study))
+    if isinstance(pages, Exception) or not pages:
+        return []
+    start = command("ui", storage=storage)
+    return ["", f"in MLflow (after `{start}`, where no server runs):", *page_lines(pages)]
+
+
+def page_lines(pages: Sequence[tuple[str, str]]) -> list[str]:
+    """Return title and address of each page as indented lines."""
+    width = max(len(title) for title, _ in pages)
+    return [f"  {title:<{width}}   {address}" for title, address in pages]
 
 
 def _next_commands(study: Study, storage: str, *, has_best: bool) -> list[str]:

@@ -22,13 +22,12 @@ from automl.cli._retrain_report import print_result, result_json
 from automl.cli._signals import stop_on_signals
 from automl.definition import DefinitionError, StudyDefinition, parse_definition
 from automl.engine import Stopper
-from automl.errors import ConfigurationError, ExitCode, UsageError
+from automl.errors import ExitCode, UsageError
+from automl.models.api import trackers_of
 from automl.models.ensemble import TrainedEnsemble, diverse_trials, make_ensemble
-from automl.models.plan import Plan, plan_of, trainer_name
+from automl.models.plan import Plan, plan_of, with_epochs
 from automl.models.retraining import Retrained, Retraining
 from automl.models.trained import make_space
-from automl.options import parse_options
-from automl.plugins import registry
 from automl.study import Study
 from automl.tracker import Tracker
 
@@ -63,7 +62,8 @@ def retrain_and_report(wish: Wish, *, storage: str, as_json: bool, quiet: bool) 
     study = load_study(wish.study, storage=storage)
     plan = _plan(study, wish)
     again = _again(wish, storage)
-    retrained = _carried_out(plan, _trackers(study, wish), again, quiet=quiet)
+    trackers = trackers_of(study, without=("mlflow",) if wish.no_mlflow else ())
+    retrained = _carried_out(plan, trackers, again, quiet=quiet)
     ensembles = tuple(make_ensemble(plan, retrained.models, seed) for seed in plan.seeds) if wish.ensemble else ()
     if not retrained.fresh:
         print(_nothing_to_do(retrained, ensembles, plan), file=sys.stderr)
@@ -111,24 +111,11 @@ def _definition(study: Study, wish: Wish) -> StudyDefinition:
     try:
         definition = parse_definition(draft.values)
         if wish.epochs is not None:
-            definition = _with_epochs(definition, wish.epochs)
+            definition = with_epochs(definition, wish.epochs)
     except DefinitionError as error:
         raise draft.located(error, error.path) from error
     check_components(draft, dict(definition))
     return definition
-
-
-def _with_epochs(definition: StudyDefinition, epochs: int) -> StudyDefinition:
-    name = trainer_name(definition)
-    if name is None:
-        return definition  # the plan says what is missing
-    if "epochs" not in registry().load("evaluator", name).Options.model_fields:
-        raise UsageError(f"--epochs: evaluator {name!r} has no such option; see `automl describe evaluator {name}`")
-    specs = [
-        spec.model_copy(update={"options": {**spec.options, "epochs": epochs}}) if spec.name == name else spec
-        for spec in definition.evaluators
-    ]
-    return definition.model_copy(update={"evaluators": tuple(specs)})
 
 
 def _trial(study: Study, text: str) -> int:
@@ -157,20 +144,6 @@ def _ensemble_trials(study: Study, wish: Wish) -> tuple[int, ...]:
         )
     assert wish.ensemble is not None
     return diverse_trials(study, make_space(study.definition.space), wish.ensemble)
-
-
-def _trackers(study: Study, wish: Wish) -> list[Tracker]:
-    """Return the trackers of the study."""
-    found = []
-    for spec in study.definition.trackers:
-        if wish.no_mlflow and spec.name == "mlflow":
-            continue
-        component = registry().load("tracker", spec.name)
-        try:
-            found.append(component(parse_options(component, spec.name, spec.options)))
-        except ConfigurationError as error:
-            raise ConfigurationError(f"tracker {spec.name} of study {study.name!r}: {error}") from error
-    return found
 
 
 def _again(wish: Wish, storage: str) -> str:

@@ -83,6 +83,9 @@ def print_result(
     trial = plan.trials[0]
     text = command("show", plan.study.name, str(trial), storage=storage)
     out.print(f"  {text}   the architecture, its trial and its models", soft_wrap=True)
+    chosen = ("--ensemble", str(len(plan.trials))) if ensembles else ("--trial", str(trial))
+    text = command("export", plan.study.name, *chosen, "--format", "onnx", storage=storage)
+    out.print(f"  {text}   the network for use elsewhere; also pt2, python", soft_wrap=True)
 
 
 def _facts(plan: Plan, models: Sequence[TrainedModel]) -> list[str]:

@@ -28,6 +28,10 @@ def export(
         Path | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="Where to; by default STUDY-trial-N in the current folder."),
     ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(min=2, max=50, metavar="K", help="The ensemble that `retrain --ensemble K` made, as one network."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Which training: that with this seed; the first by default.")
     ] = None,
@@ -46,4 +50,6 @@ def export(
     """
     from automl.cli._export import export_and_report
 
-    export_and_report(study, trial, formats or ["pt2"], out, seed, settings or (), storage, as_json=as_json)
+    export_and_report(
+        study, trial, formats or ["pt2"], out, seed, settings or (), storage, ensemble=ensemble, as_json=as_json
+    )

@@ -19,7 +19,9 @@ def plugin() -> None:
 
 @app.command(name="new")
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the method: lower-case letters, digits, _ or -.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the method: lower-case letters, digits, _ or -.")
+    ],
     kind: Annotated[str, typer.Option(metavar="KIND", help="space, strategy, evaluator, task, executor, tracker, ...")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to; automl-NAME here by default.")

@@ -21,29 +21,32 @@ _NAMED = 50
 
 
 def model_card(
-    study: Study,
+    study: Study | None,
     records: Sequence[ModelRecord],
     exporters: Mapping[str, Exporter],
     checks: Sequence[Check],
     folder: Path,
     preparation: str,
+    *,
+    members: Sequence[int] = (),
 ) -> str:
     """Return the card as Markdown.
 
     Args:
-        study: where the architecture was found.
+        study: where the architecture was found, if that is at hand.
         records: of the trainings of one trial, one for each seed; the first is the one in the files.
         exporters: by format.
         checks: of the formats that were written.
         folder: where their files are.
         preparation: `automl.Task.preparation`.
+        members: trials of an ensemble; empty for one network.
     """
     record = records[0]
     sections = (
         f"# {record.space.name} network for {record.task.name}\n\n{record.title}",
         _interface(record, preparation),
         _quality(records),
-        _search(study, record),
+        *([] if study is None else [_search(study, record, members or (record.trial,))]),
         _verification(checks),
         _loading(exporters, checks),
         _files(checks, folder),
@@ -102,17 +105,22 @@ def _quality(records: Sequence[ModelRecord]) -> str:
     return _section("How good it is", f"{_table(head, rows)}\n\n{said}\n\n{options}")
 
 
-def _search(study: Study, record: ModelRecord) -> str:
+def _search(study: Study, record: ModelRecord, trials: Sequence[int]) -> str:
     definition, row, counts = study.definition, study.record, study.store.counts(study.record.id)
     states = [f"{counts[state]} {state}" for state in ("completed", "failed", "rejected", "pruned") if counts[state]]
-    found = {trial.number: trial for trial in study.records}.get(record.trial)
-    metrics = ", ".join(f"{name} {_number(value)}" for name, value in (found.metrics if found else {}).items())
+    found = {trial.number: trial for trial in study.records}
+    figures = {
+        number: ", ".join(f"{name} {_number(value)}" for name, value in found[number].metrics.items())
+        for number in trials
+        if number in found
+    }
+    whose = "This architecture" if len(trials) == 1 else "A member"
     rows = [
         ("Study", f"`{record.study}` ({record.study_uid})"),
         ("Search", f"`{definition.strategy.name}` on `{record.space.name}`, seed {definition.seed}"),
         ("Trials", f"{sum(counts[s] for s in ('completed', 'failed', 'rejected', 'pruned'))}: {', '.join(states)}"),
         ("Wall clock of the search", f"{row.elapsed:.0f} s"),
-        ("This architecture", f"trial {record.trial}; in the search: {metrics or 'no metrics'}"),
+        *((whose, f"trial {number}; in the search: {figures.get(number) or 'no metrics'}") for number in trials),
     ]
     return _section("What the search cost", _table(("", ""), rows))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from automl.errors import AutomlError, ConfigurationError, ExitCode
 from automl.exporter import Exportable, Exporter
 from automl.exports.card import CARD, model_card, scale_text
 from automl.exports.verification import BATCHES, Check, comparison_inputs, verify
+from automl.models.ensemble import TrainedEnsemble
 from automl.models.record import ModelRecord
 from automl.models.trained import TrainedModel
 from automl.options import parse_options
@@ -19,7 +21,7 @@ from automl.study import Study
 from automl.task import Task
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class NotVerified(AutomlError):
@@ -28,20 +30,62 @@ class NotVerified(AutomlError):
     exit_code = ExitCode.NOT_AS_EXPECTED
 
 
-def export_model(
-    study: Study,
-    models: Sequence[TrainedModel],
+@dataclass(frozen=True)
+class Subject:
+    """What is exported.
+
+    Attributes:
+        network: on the CPU, in evaluation mode.
+        records: of the trainings of one architecture, one for each seed; the first is the network's.
+        example: random inputs.
+        study: where it was found, if that is at hand.
+        members: the trials whose networks are averaged; empty for a single network.
+    """
+
+    network: nn.Module
+    records: Sequence[ModelRecord]
+    example: Tensor
+    study: Study | None
+    members: tuple[int, ...] = ()
+
+    @classmethod
+    def of_models(cls, models: Sequence[TrainedModel], study: Study | None) -> Subject:
+        """Return the first of ``models``, which are of one trial, one for each seed it was trained with."""
+        first = models[0]
+        return cls(first.network(), [each.record for each in models], first.example_inputs(max(BATCHES)), study)
+
+    @classmethod
+    def of_ensemble(cls, ensemble: TrainedEnsemble, study: Study | None) -> Subject:
+        """Return an ensemble; its record is that of its best member, with all architectures and its own metrics."""
+        records = [member.record for member in ensemble.members]
+        trials = tuple(record.trial for record in records)
+        listed = " | ".join(f"trial {record.trial}: {record.title}" for record in records)
+        parameters = sum(record.training.parameters for record in records)
+        record = records[0].model_copy(
+            update={
+                "title": f"the mean of what {len(records)} networks predict ({listed})",
+                "architecture": {f"trial {each.trial}": each.architecture for each in records},
+                "training": records[0].training.model_copy(update={"parameters": parameters}),
+                "metrics": ensemble.record.metrics,
+                "seconds": sum(record.seconds for record in records),
+            }
+        )
+        example = ensemble.members[0].example_inputs(max(BATCHES))
+        return cls(ensemble.network(), [record], example, study, trials)
+
+
+def export_subject(
+    subject: Subject,
     exporters: Mapping[str, Exporter],
     folder: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[Check]:
-    """Write the first of ``models`` in every format, verify each in a fresh process, and write the card.
+    """Write a network in every format, verify each in a fresh process, and write the card.
 
     A format that the network cannot be written in is a check that says so, like one that gives other outputs.
 
     Args:
-        study: where the architecture was found.
-        models: of one trial, one for each seed it was trained with; the first is exported.
+        subject: the network.
         exporters: by name.
         folder: where to; made if need be. Files of the same names are replaced, others left alone.
         tell: given a line for each format, before it is written.
@@ -50,15 +94,19 @@ def export_model(
         ConfigurationError: the folder cannot be written to.
         ModelError: the model is damaged.
     """
-    model = models[0]
-    network, task = model.network(), task_of(model.record)
+    record, network = subject.records[0], subject.network
+    for name, exporter in exporters.items():
+        if subject.members and exporter.needs_automl:
+            raise ConfigurationError(
+                f"the format {name} holds one network, and an ensemble is several; export them one by one (--trial N)"
+            )
+    task = task_of(record)
     real = None if task is None else real_inputs(task)
-    example = model.example_inputs(max(BATCHES))
     preparation = "" if task is None else task.preparation
-    exportable = Exportable(network, example, model.record, _description(model.record, preparation))
+    exportable = Exportable(network, subject.example, record, _description(record, preparation))
     _make(folder)
     checks = []
-    inputs = comparison_inputs(example, real)
+    inputs = comparison_inputs(subject.example, real)
     for name, exporter in exporters.items():
         tell(f"writing and verifying {name}")
         try:
@@ -67,7 +115,7 @@ def export_model(
             checks.append(Check(name, (), None, exporter.tolerance, "nothing", None, str(error)))
         else:
             checks.append(verify(name, exporter, files, folder, network, inputs))
-    card = model_card(study, [each.record for each in models], exporters, checks, folder, preparation)
+    card = model_card(subject.study, subject.records, exporters, checks, folder, preparation, members=subject.members)
     (folder / CARD).write_text(card, encoding="utf-8")
     return checks
 

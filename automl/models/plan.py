@@ -179,6 +179,20 @@ def trainer_name(definition: StudyDefinition) -> str | None:
     return next((spec.name for spec in reversed(definition.evaluators) if trains(spec.name)), None)
 
 
+def with_epochs(definition: StudyDefinition, epochs: int) -> StudyDefinition:
+    """Return ``definition`` with that many epochs for its trainer; raises `UsageError` when it has no such option."""
+    name = trainer_name(definition)
+    if name is None:
+        return definition  # the plan says what is missing
+    if "epochs" not in registry().load("evaluator", name).Options.model_fields:
+        raise UsageError(f"--epochs: evaluator {name!r} has no such option; see `automl describe evaluator {name}`")
+    specs = [
+        spec.model_copy(update={"options": {**spec.options, "epochs": epochs}}) if spec.name == name else spec
+        for spec in definition.evaluators
+    ]
+    return definition.model_copy(update={"evaluators": tuple(specs)})
+
+
 def shown_options(options: Any) -> dict[str, Any]:
     """Return the options of a trainer as JSON has them, without those that only a search looks at."""
     found: Mapping[str, Any] = options.model_dump(mode="json", exclude=set(EvaluatorOptions.model_fields))

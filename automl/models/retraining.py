@@ -34,6 +34,8 @@ from automl.tracker import Tracker
 if TYPE_CHECKING:
     from torch import nn
 
+    from automl.models.ensemble import TrainedEnsemble
+
 CHECKPOINT = "checkpoint"
 _TEST_BATCH = 256
 
@@ -59,6 +61,8 @@ class Retrained:
 
     models: tuple[TrainedModel, ...]
     fresh: int
+    ensembles: tuple[TrainedEnsemble, ...] = ()
+    """One for each seed, where ensembles were asked for."""
 
 
 @dataclass

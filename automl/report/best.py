@@ -23,7 +23,7 @@ _TITLE = 200
 
 def best_section(subject: Subject, count: int) -> Section:
     """Return the ``count`` best architectures with their drawings."""
-    trials = subject.study.top(count)
+    trials = subject.top(count)
     if not trials:
         return Section("best", "Best architectures", [Text("No trial completed within the constraints.", is_note=True)])
     has_front = len(subject.goal.objectives) > 1

@@ -12,8 +12,8 @@ from automl.comparison.definition import CONTROL
 from automl.report.asked import asked_section
 from automl.report.best import best_section
 from automl.report.compared import comparison_chapter
-from automl.report.curve import curve_name, curve_section, same_problem, values_of, worst_losses
-from automl.report.front import front_section
+from automl.report.curve import curve_name, curve_section, same_problem
+from automl.report.front import front_section, volume_of
 from automl.report.influence import influence_section
 from automl.report.origin import origin_section
 from automl.report.page import Chapter, Page, Section, Tile
@@ -109,8 +109,8 @@ def _tiles(subject: Subject) -> list[Tile]:
     if not best:
         return [Tile("best", "none", "nothing feasible"), *tiles]
     if len(subject.goal.objectives) > 1:
-        volume = values_of(subject, worst_losses([subject]))[-1]
-        shown = [Tile("hypervolume", number(volume))] if subject.goal.reference else []
+        volume = volume_of(subject)
+        shown = [] if volume is None else [Tile("hypervolume", number(volume))]
         return [Tile("Pareto front", str(len(best)), "architectures"), *shown, *tiles]
     value = number(best[0].metrics.get(curve_name(subject)))
     return [Tile(f"best {curve_name(subject)}", value, f"trial {best[0].number}"), *tiles]

@@ -42,7 +42,8 @@ def comparison_chapter(comparison: Comparison) -> Chapter:
         ]
         sections += [_curves(report), _ranks(report)]
     sections.append(_reproduce(comparison))
-    strategies = plural(len(definition.labels), "strategy").replace("strategys", "strategies")
+    count = len(definition.labels)
+    strategies = f"{count} strategies" if count > 1 else "1 strategy"
     return Chapter(
         comparison.name,
         f"A comparison of {strategies} over {plural(definition.settings.seeds, 'seed')}",

@@ -30,16 +30,19 @@ def same_problem(first: StudyDefinition, second: StudyDefinition) -> bool:
 
 
 def control_of(subject: Subject) -> Subject | None:
-    """Return a study of random search on the same problem in the same store: of the same seed, or else the longest."""
+    """Return a study of random search on the same problem in the same store, ``None`` if there is none.
+
+    One of the same seed is preferred, then one of a larger budget.
+    """
     found = []
     for record in subject.study.store.studies():
         spec = record.definition.get("strategy", {})
         if spec.get("name") == CONTROL and record.name != subject.name:
             other = Subject(Study(subject.study.store, record.name))
-            if same_problem(other.definition, subject.definition) and other.evaluations:
-                found.append(other)
-    own = subject.definition.seed
-    return max(found, key=lambda one: (one.definition.seed == own, len(one.evaluations)), default=None)
+            if same_problem(other.definition, subject.definition):
+                found.append((other.definition.seed == subject.definition.seed, record.trials_budget or 0, other))
+    best_first = sorted(found, key=lambda item: item[:2], reverse=True)
+    return next((other for *_, other in best_first if other.evaluations), None)
 
 
 def curve_section(subject: Subject, others: Sequence[Subject], to_run: str) -> Section:
@@ -68,7 +71,7 @@ def curve_section(subject: Subject, others: Sequence[Subject], to_run: str) -> S
     )
     caption = f"{name} of the best found after each evaluation" + ("; dots are single trials" if is_single else "")
     blocks: list[Block] = [
-        Text(_finding(lines)),
+        Text(_finding(lines[0], name)),
         Plot(
             "best-so-far",
             alt,
@@ -119,14 +122,10 @@ def _draw(lines: Sequence[Line], dots: Sequence[float], metric: str, image_forma
     return draw_lines(lines, dots, metric, image_format, width)
 
 
-def _finding(lines: Sequence[Line]) -> str:
-    own = lines[0].values
-    last = next(place for place, value in enumerate(own, 1) if value == own[-1])
-    return (
-        f"The best value, {number(own[-1])}, was found at evaluation {last:,} of {len(own):,}."
-        if len(own) > 1
-        else f"There is one evaluation, of {number(own[-1])}."
-    )
+def _finding(line: Line, name: str) -> str:
+    own, last = line.values, line.values[-1]
+    place = next(place for place, value in enumerate(own, 1) if value == last)
+    return f"The best {name}, {number(last)}, was reached at evaluation {place:,} of {len(own):,}."
 
 
 def _table(drawn: Sequence[Subject], lines: Sequence[Line], name: str) -> Grid:

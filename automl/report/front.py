@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from automl.hypervolume import hypervolume
 from automl.objectives import Objective
 from automl.report.page import Block, Format, Grid, Plot, Section, Text, Width
 from automl.report.pictures import draw_front
@@ -25,7 +26,7 @@ def front_section(subject: Subject) -> Section | None:
         return None
     if not front:
         return Section("front", "Pareto front", [Text("No trial completed within the constraints.", is_note=True)])
-    volume = subject.study.hypervolume
+    volume = volume_of(subject)
     blocks: list[Block] = [
         Text(
             f"{plural(len(front), 'architecture')} {'is' if len(front) == 1 else 'are'} on the front: none that was "
@@ -49,6 +50,14 @@ def front_section(subject: Subject) -> Section | None:
     return Section("front", "Pareto front", blocks)
 
 
+def volume_of(subject: Subject) -> float | None:
+    """Return the hypervolume of what was found; ``None`` where the study declares no reference point."""
+    goal = subject.goal
+    if not goal.reference:
+        return None
+    return hypervolume([trial.losses for trial in subject.trials if trial.is_feasible], goal.worst_losses)
+
+
 def _plot(subject: Subject, x: Objective, y: Objective) -> Plot:
     def point(trial: Trial) -> tuple[float, float]:
         return trial.metrics.get(x.metric, math.nan), trial.metrics.get(y.metric, math.nan)
@@ -66,8 +75,8 @@ def _plot(subject: Subject, x: Objective, y: Objective) -> Plot:
     return Plot(
         f"pareto-{x.metric}-{y.metric}",
         f"Pareto front of {plural(len(front), 'trial')}, from {ends} to {other}",
-        partial(_draw, front, others, names),
-        "The line joins the trials of the front; every other completed trial is a grey dot",
+        partial(_draw, front, others, names, x.direction == "min"),
+        "The line is what the front has reached; every other completed trial is a grey dot",
         has_narrow=True,
     )
 
@@ -76,10 +85,11 @@ def _draw(
     front: Sequence[tuple[float, float, str]],
     others: Sequence[tuple[float, float]],
     names: tuple[str, str],
+    is_less_better: bool,
     image_format: Format,
     width: Width,
 ) -> bytes:
-    return draw_front(front, others, names, image_format, width)
+    return draw_front(front, others, names, image_format, width, is_less_better=is_less_better)
 
 
 def _better(objective: Objective) -> str:

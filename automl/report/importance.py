@@ -71,7 +71,7 @@ def importance_of(
         return f"It takes {LEAST} different networks with a result to say anything, and there are {len(values)}."
     columns, owners = encoded(architectures)
     ranks = rankdata(np.asarray(values)) / len(values)
-    if ranks.std() == 0 or not owners:
+    if ranks.min() == ranks.max() or not owners:
         return "All networks are alike in their decisions or in the objective, so there is nothing to explain."
     role_of = {name: role for each in roles for name, role in each.items()}
     names = list(dict.fromkeys(owners))

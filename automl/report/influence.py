@@ -18,11 +18,11 @@ from automl.words import number
 _OBJECTIVES = 2
 _DECISIONS, _ANSWERS = 4, 6
 _HOW = (
-    "How: a random forest foretells the rank of the objective from the decisions; an importance is half the rise "
-    "of its squared error, on trials that it has not seen, when the answers to a decision are shuffled: about the share "
-    "of the variance of the ranks that goes with the decision. Limits: it describes the trials of this study, which the strategy drew where it expected good ones, "
-    "not the whole space; decisions that go together share their importance, and a decision that was nearly always "
-    "answered alike has none."
+    "How: a random forest foretells the rank of the objective from the decisions; an importance is half the rise of "
+    "its squared error, on trials that it has not seen, when the answers to a decision are shuffled: about the share "
+    "of the variance of the ranks that goes with the decision. Limits: it describes the trials of this study, which "
+    "the strategy drew where it expected good ones, not the whole space; decisions that go together share their "
+    "importance, and a decision that was nearly always answered alike has none."
 )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _INCHES: Mapping[Width, float] = {"wide": 8.0, "narrow": 4.1}
 _HEIGHTS: Mapping[Width, float] = {"wide": 3.9, "narrow": 3.3}
 _DOTS_PER_INCH = 150
+_ORDERS = 50
 _FEW_DOTS, _MOST_DOTS = 120, 600
 _LETTERS: Mapping[Width, int] = {"wide": 60, "narrow": 26}
 
@@ -97,8 +98,20 @@ def draw_front(
     names: tuple[str, str],
     image_format: Format,
     width: Width,
+    *,
+    is_less_better: bool,
 ) -> bytes:
-    """Return a picture of two objectives: the front in order, with the numbers of its trials, and all other trials."""
+    """Return a picture of two objectives: the front with the numbers of its trials, and all other trials.
+
+    Args:
+        front: both objectives and the number of each trial, in the order of the first.
+        others: both objectives of other trials.
+        names: labels of the axes.
+        image_format: of the file.
+        width: which form.
+        is_less_better: whether the objective across is minimised, which says where the front has its steps: between
+            two trials it has reached what the better one by that objective has.
+    """
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _figure(width)
@@ -106,21 +119,21 @@ def draw_front(
         axes.plot(
             *zip(*others, strict=True),
             "o",
-            markersize=3.4,
+            markersize=4.2,
             color=GREY,
             alpha=0.5,
             markeredgewidth=0,
             label="other trials",
         )
     x, y = [point[0] for point in front], [point[1] for point in front]
-    axes.plot(x, y, "-", color=COLOURS[0], linewidth=1.0, alpha=0.6)
+    steps = "steps-post" if is_less_better else "steps-pre"
+    axes.plot(x, y, "-", color=COLOURS[0], linewidth=1.0, alpha=0.6, drawstyle=steps)
     axes.plot(x, y, "o", markersize=6.5, color=COLOURS[0], markeredgecolor=PAPER, label="Pareto front (with trial)")
     every = max(1, math.ceil(len(front) / (14 if width == "wide" else 7)))
     for a, b, number in front[::every]:
         axes.annotate(number, (a, b), (4, 5), textcoords="offset points", fontsize=8, color=SOFT)
-    if min([*x, *(a for a, _ in others)]) > 0 and max(a for a, *_ in [*front, *others]) > 50 * min(
-        a for a, *_ in [*front, *others]
-    ):
+    values = [*x, *(point[0] for point in others)]
+    if min(values) > 0 and max(values) > _ORDERS * min(values):
         axes.set_xscale("log")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7 if width == "wide" else 4))

@@ -20,7 +20,7 @@ from automl.objectives import Goal
 from automl.plugins import isolated
 from automl.space import SearchSpace
 from automl.storage.records import StudyRecord, TrialRecord
-from automl.study import Study
+from automl.study import Study, best_of, top_of
 from automl.trial import Trial
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ class Subject:
     @cached_property
     def best(self) -> list[Trial]:
         """The best trial, or the Pareto front."""
-        return self.study.best
+        return best_of(self.trials, self.goal)
+
+    def top(self, count: int) -> list[Trial]:
+        """Return the best distinct trials, the Pareto front first."""
+        return top_of(self.trials, self.goal, count)
 
     @cached_property
     def space(self) -> SearchSpace[Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from automl.endings import first_line, rejections
+from automl.endings import first_line, rejections_of
 from automl.report.page import Block, Grid, Section, Text
 from automl.report.subject import Subject
 from automl.words import plural
@@ -14,7 +14,7 @@ _REASONS = 12
 
 def endings_section(subject: Subject) -> Section:
     """Return why trials have no result, counted; repeats are not."""
-    rejected = _reasons(rejections(subject.study))
+    rejected = _reasons(rejections_of(subject.records, [spec.name for spec in subject.definition.evaluators]))
     own = [record for record in subject.records if record.duplicate_of is None]
     failed = Counter(
         (record.error_kind or "error", first_line(record.error)) for record in own if record.state == "failed"

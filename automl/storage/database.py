@@ -72,6 +72,40 @@ def open_database(
     return engine
 
 
+def found_version(url: str) -> str | None:
+    """Return the version of the store at ``url``, ``None`` where there is none yet; nothing is created or changed.
+
+    Raises:
+        StoreError: it cannot be reached, is foreign, damaged or too new.
+    """
+    full = store_url(url)
+    with in_plain_words(full):
+        path = _sqlite_path(make_url(full))
+        if path is not None and not path.exists():
+            return None
+        engine = create_engine(full, connect_args=_connect_args(full))
+        try:
+            return _look(engine, full, path, HEAD)
+        finally:
+            engine.dispose()
+
+
+def is_locked(url: str) -> bool:
+    """Say whether another program holds the write lock of a SQLite store now; of other databases none ever does."""
+    path = _sqlite_path(make_url(store_url(url)))
+    if path is None:
+        return False
+    with in_plain_words(url), closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if _is_kind(error, sqlite3.SQLITE_BUSY):
+                return True
+            raise
+    return False
+
+
 def store_url(url: str) -> str:
     """Return ``url`` as a database URL: a bare path means a SQLite file."""
     if "://" in url:

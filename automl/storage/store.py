@@ -122,6 +122,11 @@ class Store:
         with self._transaction() as connection:
             return holder(connection, self._clock, study_id, LEASE_SECONDS) is not None
 
+    def owner(self, study_id: int) -> str | None:
+        """Say in a sentence which engine works on the study now; ``None`` when none does."""
+        with self._transaction() as connection:
+            return holder(connection, self._clock, study_id, LEASE_SECONDS)
+
     def set_budget(self, lease: Lease, trials: int | None, seconds: float | None) -> None:
         """Change the budget of a study."""
         with self._owned(lease) as connection:
@@ -287,6 +292,7 @@ def _answer_query() -> Select[Any]:
         _TRIALS.c.state.in_(("completed", "rejected")),
         _TRIALS.c.duplicate_of.is_(None),
         _TRIALS.c.is_cached.is_(False),
+        _TRIALS.c.details.is_(None),  # what a caller told (`automl.told`) says nothing about the evaluators
     )
     return (
         select(*(_TRIALS.c[name] for name in _ANSWERED), own.label("is_own"))

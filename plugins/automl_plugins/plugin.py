@@ -60,7 +60,9 @@ def register_evaluators(register: Register) -> None:
     register("lga", f"{home}.lga:Lga", summary="Alignment of the tangent kernel with the labels (Mok et al. 2022).")
     register("select", f"{home}.select:Select", summary="Let the network choose among its candidates as it trains.")
     register("screening", f"{home}.screening:Screening", summary="Reject what cannot learn or repeats, without data.")
-    register("quick_train", f"{home}.quick_train:QuickTrain", summary="Train for 100 steps and see (EvoNorm's quality).")
+    register(
+        "quick_train", f"{home}.quick_train:QuickTrain", summary="Train for 100 steps and see (EvoNorm's quality)."
+    )
     register("stability", f"{home}.stability:Stability", summary="Largest gradient an ascent over the weights meets.")
     register("zero_cost", f"{home}.zero_cost:ZeroCost", summary="Score the network untrained, by any of the proxies.")
     register("surrogate", f"{home}.surrogate:Surrogate", summary="A model of a benchmark table, for the whole space.")
@@ -112,6 +114,8 @@ def register_tasks(register: Register) -> None:
     register("arrays", f"{home}.arrays:Arrays", summary="Your own arrays from an .npz file.")
     register("image_folder", f"{home}.image_folder:ImageFolder", summary="Your own images, one folder per class.")
     register("csv", f"{home}.csv:Csv", summary="Your own table: numbers, categories, missing values.")
+    register("speech", f"{home}.speech:Speech", summary="Your own spoken words: WAV files by word, as spectrograms.")
+    register("hf", f"{home}.hf:Hf", summary="A Hugging Face data set, as hf:NAME: images or tables (extra `hf`).")
     register("functions", f"{home}.functions:Functions", summary="Formulas to fit, as for Kolmogorov-Arnold networks.")
 
 

@@ -67,7 +67,7 @@ def test_example_of_a_study_file_is_one(text):
 
 def test_exit_codes_and_environment_variables_are_documented(text):
     variables = (
-        *("AUTOML_STORAGE", "AUTOML_DATA_DIR", "AUTOML_LOAD_PLUGINS", "AUTOML_STRICT_PLUGINS"),
+        *("AUTOML_STORAGE", "AUTOML_DATA_DIR", "AUTOML_LOAD_PLUGINS", "AUTOML_PLUGIN_FILES", "AUTOML_STRICT_PLUGINS"),
         "MLFLOW_TRACKING_URI",
     )
     assert all(f"`{name}`" in text for name in variables)

@@ -1,4 +1,4 @@
-"""Strategies of a comparison with a space, evaluators or constraints of their own."""
+"""Strategies of a comparison with a space, evaluators, constraints or a budget of their own."""
 
 from __future__ import annotations
 
@@ -91,6 +91,32 @@ def test_each_arm_searches_its_space_with_the_same_budget(compared: Compared, tm
     write_files(comparison.report(), tmp_path)
     found = json.loads((tmp_path / f"{comparison.name}.json").read_text())["strategies"]
     assert [each.get("space", {}).get("name") for each in found] == [MIXED["space"], SMALL["space"]["name"], None]
+
+
+def test_an_arm_with_a_smaller_budget_ends_earlier_and_keeps_its_best(compared: Compared) -> None:
+    short = {"name": "random_search", "label": "short", "budget": {"trials": 3}}
+    comparison = compared(strategies=[short, "random_search"], seeds=2, trials=6)
+    spent = {member.study: load_study(member.study, store=comparison.store).spent for member in comparison.members}
+    assert sorted(spent.values()) == [3, 3, 6, 6]
+    curves = comparison.report().curves
+    assert curves["short"].lengths.tolist() == [3, 3]
+    assert curves["short"].chosen[:, 2:].tolist() == [[row[2]] * 4 for row in curves["short"].chosen.tolist()]
+    assert curves["short"].chosen[:, :3].tolist() == curves["random_search"].chosen[:, :3].tolist()
+
+
+def test_a_budget_alone_is_no_problem_of_its_own() -> None:
+    """So that random search, with the whole budget, is still the control."""
+    definition = defined({"name": "tpe", "budget": {"trials": 3}})
+    assert definition.labels == ("tpe", "random_search")
+    assert parse_comparison(definition.to_json()) == definition
+
+
+def test_a_budget_beyond_the_comparisons_is_refused() -> None:
+    with pytest.raises(
+        DefinitionError, match="strategy 'tpe': its budget of 9 trials is beyond the comparison's 5"
+    ) as at:
+        defined({"name": "tpe", "budget": {"trials": 9}}, budget={"trials": 5})
+    assert at.value.path == ("comparison", "strategies", 0, "budget", "trials")
 
 
 def test_a_study_of_an_arm_is_the_study_that_runs_alone(compared: Compared) -> None:

@@ -57,3 +57,21 @@ def test_the_proxy_is_an_option_of_the_evaluator(folder, run):
     done = run([*search, "--json", "--quiet", "--no-mlflow", "--storage", "alive.db"], folder)
     assert done.returncode == 0, done.stderr
     assert 0 < json.loads(done.stdout)["best"][0]["metrics"]["alive"] <= 1
+
+
+def test_the_plugin_of_one_file_searches_and_goes_on(folder, run):
+    home = "automl.testing.problems"
+    parts = ["--space", f"{home}:FlatSpace", "--task", f"{home}:TinyTask", "--evaluator", f"{home}:Landscape"]
+    store = ["--storage", "mine.db", "--quiet", "--no-mlflow", "--json"]
+    chosen = ["--plugin", "./my_method.py", "--strategy", "coin", "--study", "mine", "--devices", "cpu"]
+    begun = run(["-m", "automl", "search", *parts, *chosen, "--trials", "4", *store], folder)
+    assert begun.returncode == 0, begun.stderr
+    on = run(["-m", "automl", "resume", "mine", "--trials", "8", *store], folder)
+    assert on.returncode == 0, on.stderr
+    assert json.loads(on.stdout)["trials"]["completed"] >= 8
+
+
+@pytest.mark.slow
+def test_the_plugin_of_one_file_is_sound(folder, run):
+    done = run(["-m", "automl", "plugin", "check", "./my_method.py"], folder)
+    assert done.returncode == 0, done.stdout

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 from automl.options import parse_options
 from automl.plugins import registry
@@ -44,10 +45,30 @@ def write_table(folder: Path) -> dict[str, Any]:
     return {"path": str(path), "target": "kind"}
 
 
+def write_words(folder: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    for word in ("no", "yes"):
+        (folder / "words" / word).mkdir(parents=True)
+        for number in range(20):
+            noise = rng.integers(-9000, 9000, 1600, dtype=np.int16)
+            wavfile.write(folder / "words" / word / f"{number}.wav", 8000, noise)
+    return {"path": str(folder / "words")}
+
+
+def write_saved(folder: Path) -> dict[str, Any]:
+    datasets = pytest.importorskip("datasets", reason="needs the extra hf")
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.random(120).tolist(), "label": [str(row % 3) for row in range(120)]}
+    datasets.Dataset.from_dict(columns).save_to_disk(folder / "saved")
+    return {"dataset": str(folder / "saved")}
+
+
 OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "arrays": write_arrays,
     "csv": write_table,
+    "hf": write_saved,
     "image_folder": write_images,
+    "speech": write_words,
 }
 
 

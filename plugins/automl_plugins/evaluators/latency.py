@@ -1,18 +1,19 @@
 """Measured latency and peak memory of a network, on the device of the study.
 
-The network is built, put in evaluation mode and run on one batch of normal numbers in `torch.inference_mode`: first some
-runs that do not count, then many that do, each timed alone. The median is what a study optimises; the interquartile range
-says how far to trust it. Layers run on a fixed number of CPU threads, 1 by default, whatever else the study sets.
+The network is built, put in evaluation mode and run on one batch of normal numbers in `torch.inference_mode`: first
+some runs that do not count, then many that do, each timed alone. The median is what a study optimises; the
+interquartile range says how far to trust it. Layers run on a fixed number of CPU threads, 1 by default, whatever else
+the study sets.
 
 **Peak memory** is the most that is held at one time during one forward pass: parameters, buffers, the batch, and the
-tensors in between, in MB (10^6 bytes). On CUDA it is what torch's allocator says, on the CPU the storages that are alive
-(`automl_plugins.evaluators._latency.memory`); elsewhere it is not measured.
+tensors in between, in MB (10^6 bytes). On CUDA it is what torch's allocator says, on the CPU the storages that are
+alive (`automl_plugins.evaluators._latency.memory`); elsewhere it is not measured.
 
-**The table** (`table=true`) measures every distinct innermost layer once (type, arguments, shapes), keeps its time in the
-user's cache folder, and predicts a network's latency as the sum over its layers, after the look-up tables of ProxylessNAS
-and FBNet [1, 2]. We deviate from these: entries are layers, not blocks of a search space, so that any network can be
-predicted; nothing is added for what layers do not do themselves (sums of branches, reshaping), so that the sum is lower
-or, where calls overlap or small layers are cheaper in sequence, higher than the whole.
+**The table** (`table=true`) measures every distinct innermost layer once (type, arguments, shapes), keeps its time in
+the user's cache folder, and predicts a network's latency as the sum over its layers, after the look-up tables of
+ProxylessNAS and FBNet [1, 2]. We deviate from these: entries are layers, not blocks of a search space, so that any
+network can be predicted; nothing is added for what layers do not do themselves (sums of branches, reshaping), so that
+the sum is lower or, where calls overlap or small layers are cheaper in sequence, higher than the whole.
 
 [1] Cai, Zhu and Han. ProxylessNAS: direct neural architecture search on target task and hardware. ICLR 2019.
 [2] Wu et al. FBNet: hardware-aware efficient ConvNet design via differentiable NAS. CVPR 2019.
@@ -50,7 +51,7 @@ class LatencyOptions(EvaluatorOptions):
     threads: Annotated[int, Field(ge=1)] = 1
     """CPU threads within an operation while the clock runs."""
     table: bool = False
-    """Whether the latency is also predicted, as `latency_table_ms`: the sum over layers that were measured once each."""
+    """Whether the latency is also predicted, as `latency_table_ms`: the sum over layers, each measured once."""
 
 
 class Latency(Evaluator):

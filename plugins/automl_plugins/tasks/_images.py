@@ -41,6 +41,7 @@ _BROKEN = (
     Image.DecompressionBombError,
 )
 _AHEAD = 2
+_SMALL, _USUAL = 64, 32
 
 
 class BrokenImage(Exception):
@@ -74,10 +75,10 @@ class Decoder:
     size: Size
     channels: int
 
-    def __call__(self, path: Path) -> Pixels:
+    def __call__(self, source: Path | io.BytesIO) -> Pixels:
         """Return the pixels; raises `BrokenImage`."""
         try:
-            with Image.open(path) as image:
+            with Image.open(source) as image:
                 image.draft(None, (2 * max(self.size), 2 * max(self.size)))
                 upright = ImageOps.exif_transpose(image)
                 plain = _opaque(upright).convert("L" if self.channels == 1 else "RGB")
@@ -189,8 +190,16 @@ def read_header(path: Path) -> Header:
     """Return the header of a file; raises `BrokenImage`."""
     try:
         content = path.read_bytes()
-        if not content:
-            raise BrokenImage("the file is empty")
+    except OSError as broken:
+        raise BrokenImage(_reason(broken)) from None
+    return header_of(content)
+
+
+def header_of(content: bytes) -> Header:
+    """Return the header of a file with this content; raises `BrokenImage`."""
+    if not content:
+        raise BrokenImage("the file is empty")
+    try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
             is_sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
@@ -198,6 +207,16 @@ def read_header(path: Path) -> Header:
     except _BROKEN as broken:
         raise BrokenImage(_reason(broken)) from None
     return Header(hashlib.sha256(content).digest(), (height, width) if is_sideways else (width, height), is_grey)
+
+
+def common_size(headers: Sequence[Header], image_size: int | None) -> Size:
+    """Return ``image_size`` squared; without it the size that all have, if it is at most 64 a side, else 32 × 32."""
+    if image_size is not None:
+        return (image_size, image_size)
+    sizes = {header.size for header in headers}
+    if len(sizes) == 1 and max(next(iter(sizes))) <= _SMALL:
+        return next(iter(sizes))
+    return (_USUAL, _USUAL)
 
 
 def attempt_all(function: Callable[[Path], T], paths: Sequence[Path]) -> Iterator[T | BrokenImage]:

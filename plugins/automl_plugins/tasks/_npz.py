@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from automl import SplitName, TaskError
+from automl import Guess, SplitName, TaskError
 from automl_plugins.tasks._splits import PARTS, Numbers
 
 Layout = Literal["auto", "nhwc", "nchw"]
@@ -78,6 +78,42 @@ def read_examples(path: Path, layout: Layout) -> dict[SplitName, Examples]:
         _check_lengths(found[part], f"{path}: {part}")
     _check_parts(found, path)
     return found
+
+
+def recognise_archive(path: Path) -> Guess:
+    """Return what the archive holds by the names and headers of its arrays; raises `TaskError` where it is no such one.
+
+    >>> _place("val_images")
+    ('validation', 'inputs')
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            known = [name for name in names if _place(name) is not None]
+            shapes = {name: _shape(archive, name) for name in known}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as refused:
+        raise TaskError(
+            f"{path}: not an .npz archive ({refused}); write it with numpy.savez(path, images=…, labels=…)"
+        ) from None
+    if not known:
+        raise TaskError(f"{path}: expected {_EXPECTED}, but the archive holds {', '.join(names) or 'nothing'}")
+    told = [f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items()]
+    is_rows = any(len(shape) < 3 for name, shape in shapes.items() if _side(name) == "inputs")
+    return Guess(f"arrays {', '.join(told)}", {"path": str(path)}, space="mlp" if is_rows else "")
+
+
+def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    with archive.open(f"{name}.npy") as file:
+        read = np.lib.format.read_array_header_1_0
+        if np.lib.format.read_magic(file) != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape: tuple[int, ...] = read(file)[0]
+    return shape
+
+
+def _side(name: str) -> str:
+    place = _place(name)
+    return place[1] if place else ""
 
 
 def _read_arrays(path: Path) -> tuple[dict[SplitName, dict[str, Numbers]], dict[SplitName, str]]:

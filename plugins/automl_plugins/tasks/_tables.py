@@ -64,8 +64,6 @@ class Encoded:
 def read_table(path: Path) -> dict[str, list[str]]:
     """Return the columns of a file with a header, by name; plain or compressed by gzip, cells without outer blanks.
 
-    The delimiter is the one of comma, semicolon, tabulator and bar that makes the most columns of the header.
-
     Raises:
         TaskError: not text in UTF-8, no rows, no names or names that repeat, or a row of another length.
     """
@@ -75,7 +73,7 @@ def read_table(path: Path) -> dict[str, list[str]]:
     except (OSError, EOFError, UnicodeDecodeError) as broken:
         raise TaskError(f"{path}: cannot be read as text in UTF-8 ({broken}); save it anew") from None
     header = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
+    delimiter = delimiter_of(header)
     try:
         rows = [
             [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -91,6 +89,11 @@ def read_table(path: Path) -> dict[str, list[str]]:
         if len(row) != len(names):
             raise TaskError(f"{path}: row {number} has {len(row)} cells, but the header {len(names)}; mend the row")
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def delimiter_of(header: str) -> str:
+    """Return the one of comma, semicolon, tabulator and bar that makes the most columns of the first line."""
+    return max(_DELIMITERS, key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
 
 
 def typed(name: str, cells: Sequence[str], source: str, *, is_categorical: bool = False) -> Numeric | Categorical:

@@ -12,9 +12,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from automl import SplitName, Task, TaskError, TaskKind, TensorSplit, digest_of
+from automl import Guess, SplitName, Task, TaskError, TaskKind, TensorSplit, digest_of
 from automl_plugins.tasks._notices import announce, counted
-from automl_plugins.tasks._npz import Examples, Layout, read_examples
+from automl_plugins.tasks._npz import Examples, Layout, read_examples, recognise_archive
 from automl_plugins.tasks._splits import PARTS, Numbers, Scale, SplitOptions, draw_splits, find_path
 from automl_plugins.tasks._targets import Target, decode_targets
 
@@ -72,6 +72,14 @@ class Arrays(Task):
     """
 
     Options = ArraysOptions
+    reads = "an .npz file of images and labels, or of x and y"
+
+    @classmethod
+    def recognise(cls, path: Path, target: str | None = None) -> Guess | None:
+        """Return a guess for an .npz archive whose arrays are named as examples are."""
+        if path.suffix.lower() != ".npz" or not path.is_file():
+            return None
+        return recognise_archive(path)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

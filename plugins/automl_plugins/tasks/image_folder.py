@@ -32,13 +32,13 @@ from automl_plugins.tasks._images import (
     Pixels,
     Size,
     attempt_all,
+    common_size,
     read_header,
 )
 from automl_plugins.tasks._notices import announce
 from automl_plugins.tasks._splits import PARTS, Numbers, Rows, Scale, SplitOptions, find_path
 
 _IMAGES = Kind(SUFFIXES, "image")
-_SMALL, _USUAL = 64, 32
 
 
 class ImageFolderOptions(SplitOptions):
@@ -173,7 +173,7 @@ class ImageFolder(Task):
         if not sound:
             raise TaskError(f"{found.root}: none of {len(found.files)} image files can be read; replace them")
         is_grey = all(header.is_grey for header in sound) if options.colour == "auto" else options.colour == "greyscale"
-        decoder = Decoder(_common_size(sound, options.image_size), 1 if is_grey else 3)
+        decoder = Decoder(common_size(sound, options.image_size), 1 if is_grey else 3)
         needed = len(sound) * decoder.channels * decoder.size[0] * decoder.size[1]
         is_kept = needed <= options.memory_limit_mb * 2**20
         decoded = _decode(found, decoder, is_kept, options)
@@ -229,12 +229,3 @@ def _scale(images: list[_Summed], size: Size) -> Scale:
     mean = np.sum([image.sums for image in images], axis=0) / count
     variance = np.sum([image.squares for image in images], axis=0) / count - mean**2
     return Scale.from_moments(mean, np.sqrt(variance.clip(0)), 2)
-
-
-def _common_size(headers: list[Header], image_size: int | None) -> Size:
-    if image_size is not None:
-        return (image_size, image_size)
-    sizes = {header.size for header in headers}
-    if len(sizes) == 1 and max(next(iter(sizes))) <= _SMALL:
-        return next(iter(sizes))
-    return (_USUAL, _USUAL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -30,8 +30,12 @@ from automl_plugins.trackers._mlflow_mirror import server
 from automl_plugins.trackers._mlflow_mirror.assignment import Assignment, Children, Status
 from automl_plugins.trackers._mlflow_mirror.places import Place, holds_credentials, place_of
 from automl_plugins.trackers._mlflow_mirror.process import WriterProcess
+from automl_plugins.trackers._mlflow_mirror.reading import experiment_at
 from automl_plugins.trackers._mlflow_mirror.server import UiServer
+from automl_plugins.trackers._mlflow_mirror.standing import Standing, standing_at
+from automl_plugins.trackers._mlflow_mirror.views import pages_at
 
+_LOCAL_UI = "http://127.0.0.1:5000"
 _SYNC_PATIENCE = 10.0
 _LONGEST_WAIT, _WAIT_SHARE = 5.0, 0.02
 _FOREVER = 365 * 86_400.0
@@ -251,6 +255,34 @@ class Mlflow(Tracker):
     def tracking_uri(cls, storage: str, *, tracking_uri: str | None = None) -> str:
         """Return where the studies of ``storage`` are mirrored, without a password."""
         return place_of(storage, tracking_uri).display_uri
+
+    @classmethod
+    def standing(cls, storage: str, studies: Sequence[Study], *, tracking_uri: str | None = None) -> Standing:
+        """Return where the mirror of ``storage`` is, and with which of its ``studies`` it is behind; writes nothing.
+
+        Raises:
+            ConfigurationError: the tracking URI cannot be used.
+        """
+        if importlib.util.find_spec("mlflow") is None:
+            raise AutomlError("mlflow is not installed; install it with `pip install mlflow`")
+        return standing_at(place_of(storage, tracking_uri), studies)
+
+    @classmethod
+    def pages(cls, study: Study | Comparison, *, address: str = _LOCAL_UI) -> list[tuple[str, str]]:
+        """Return title and address of each page of the MLflow UI about ``study``; none when nothing is mirrored yet.
+
+        ``address`` is where `automl ui` serves a mirror in a database; a tracking server has its own. Nothing is
+        written, and MLflow is not imported.
+
+        Raises:
+            ConfigurationError: the tracking URI cannot be used.
+        """
+        base = study.definition.base if isinstance(study, Comparison) else study.definition
+        mirrored = next((spec.options for spec in base.trackers if spec.name == "mlflow"), {})
+        place = place_of(study.store.url, mirrored.get("tracking_uri"))
+        found = experiment_at(place, base.project)
+        server_address = place.display_uri if place.is_server else address
+        return [] if found is None else pages_at(server_address, found.id, found.tags, study.record.uid)
 
     @classmethod
     def ui_command(

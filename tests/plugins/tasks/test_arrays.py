@@ -48,6 +48,31 @@ def test_stored_images_are_channels_last_and_come_out_channels_first(tmp_path):
     assert train.is_contiguous()
 
 
+def test_shrunk_images_have_the_means_of_squares(tmp_path):
+    images = _images(30, 6, 4, 3)
+    path = _save(tmp_path, images=images, labels=np.arange(30) % 2)
+    whole, shrunk = (_task(path, shrink=by) for by in (1, 2))
+    assert shrunk.input_shape == (3, 3, 2)
+    assert "means over squares of 2x2" in shrunk.preparation
+    assert "squares" not in whole.preparation
+    assert shrunk.digest() != whole.digest()
+    train = shrunk.split("train").inputs
+    assert torch.allclose(train.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-5)
+    pooled = torch.nn.functional.avg_pool2d(whole.split("train").inputs, 2)
+    centred = pooled - pooled.mean((0, 2, 3), keepdim=True)
+    assert torch.allclose(train, centred / centred.std((0, 2, 3), correction=0, keepdim=True), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [({"images": _images(30, 6, 5)}, "must divide the images' 6x5 pixels"), ({"x": _images(30, 4)}, "is for images")],
+)
+def test_what_cannot_be_shrunk_is_refused(arrays, words, tmp_path):
+    task = _task(_save(tmp_path, labels=np.arange(30) % 2, **arrays), shrink=2)
+    with pytest.raises(TaskError, match=words):
+        task.input_shape  # noqa: B018
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "layout", "expected"),
     [

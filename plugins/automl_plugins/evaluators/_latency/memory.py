@@ -1,8 +1,8 @@
 """The most memory that a forward pass holds at one time.
 
-On CUDA the allocator knows. On the CPU nobody does, so live tensors are counted: a dispatch mode sees every tensor that an
-operation makes, and a weak reference tells when its storage dies. What a kernel needs for itself, such as an unfolded
-image, is not seen there; on CUDA it counts, where it comes from torch's allocator.
+On CUDA the allocator knows. On the CPU nobody does, so live tensors are counted: a dispatch mode sees every tensor
+that an operation makes, and a weak reference tells when its storage dies. What a kernel needs for itself, such as an
+unfolded image, is not seen there; on CUDA it counts, where it comes from torch's allocator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A table of what layers take, each measured once on a machine, and kept in the user's cache folder.
 
-One file per kind of device, its name and number of threads, and version of torch: times under other conditions are never
-mixed. A file that cannot be read counts as empty, one that cannot be written is not kept; nothing depends on it but time.
+One file per kind of device, its name and number of threads, and version of torch: times under other conditions are
+never mixed. A file that cannot be read counts as empty, one that cannot be written is not kept; nothing depends on it
+but time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A comparison in MLflow: one run with its settings, each strategy's curve and final figures, and the report's files.
 
-Its studies, often hundreds, are not mirrored one by one. Everything is made from the store, so that the same comparison
+Below it lies a run per strategy with the same figures under the same names, so that MLflow's charts show the strategies
+side by side; a saved view opens them so. Its studies, often hundreds, are not mirrored one by one. Everything is made from the store, so that the same comparison
 always gives the same run; the run is found again by the comparison's uid and written anew.
 """
 
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,9 @@ from automl import Comparison, ComparisonReport, write_files
 from automl_plugins.trackers._mlflow_mirror import content
 from automl_plugins.trackers._mlflow_mirror.assignment import UNREACHABLE, Assignment, Status
 from automl_plugins.trackers._mlflow_mirror.content import Point
+from automl_plugins.trackers._mlflow_mirror.note import grid, number
 from automl_plugins.trackers._mlflow_mirror.places import Place
+from automl_plugins.trackers._mlflow_mirror.views import STRATEGIES, View, local_address, metric, tag
 
 if TYPE_CHECKING:
     from automl_plugins.trackers._mlflow_mirror.connection import Connection
@@ -74,25 +78,57 @@ def comparison_params(comparison: Comparison) -> dict[str, str]:
 
 def comparison_points(report: ComparisonReport, moment: float) -> list[Point]:
     """Return each strategy's median curve, thinned, and its final figures; ``moment`` is the time of all points."""
-    last = report.checkpoints[-1]
-    figures: dict[str, float] = {}
-    points = []
-    for label, curves in report.curves.items():
-        medians = np.nanmedian(curves.reported, axis=0) if np.isfinite(curves.reported).any() else np.array([])
-        for step in _steps(len(medians)):
-            points.append(Point(f"{report.metric}_median/{label}", float(medians[step - 1]), step, moment))
-        final = report.values[label][-1]
-        figures[f"final_mean/{label}"] = final.mean
-        figures[f"final_sd/{label}"] = final.sd
-        figures[f"rank/{label}"] = report.ranks[label].rank
-        figures[f"ask_ms/{label}"] = 1000 * report.ask_seconds[label]
-        if test := report.tests[last].get(label):
-            figures[f"p_adjusted/{label}"] = test.p_adjusted
-        if reached := report.reached.get(label):
-            figures[f"reached_share/{label}"] = reached.share
-            figures[f"reached_median/{label}"] = reached.median
-    points += [Point(name, value, last, moment) for name, value in figures.items()]
+    return [
+        replace(point, name=f"{point.name}/{label}")
+        for label in report.curves
+        for point in strategy_points(report, label, moment)
+    ]
+
+
+def strategy_points(report: ComparisonReport, label: str, moment: float) -> list[Point]:
+    """Return one strategy's median curve, thinned, and its final figures, at step 0: MLflow draws those as bars."""
+    reported = report.curves[label].reported
+    medians = np.nanmedian(reported, axis=0) if np.isfinite(reported).any() else np.array([])
+    points = [Point(f"{report.metric}_median", float(medians[step - 1]), step, moment) for step in _steps(len(medians))]
+    final = report.values[label][-1]
+    figures = {
+        "final_mean": final.mean,
+        "final_sd": final.sd,
+        "rank": report.ranks[label].rank,
+        "ask_ms": 1000 * report.ask_seconds[label],
+    }
+    if test := report.tests[report.checkpoints[-1]].get(label):
+        figures["p_adjusted"] = test.p_adjusted
+    if goal := report.reached.get(label):
+        figures |= {"reached_share": goal.share, "reached_median": goal.median}
+    points += [Point(name, value, 0, moment) for name, value in figures.items()]
     return [point for point in points if math.isfinite(point.value)]
+
+
+def comparison_note(comparison: Comparison, report: ComparisonReport, experiment: str) -> str:
+    """Return the description of a comparison's run: the strategies by rank, and what was compared."""
+    uid, base = comparison.record.uid, comparison.definition.base
+    order = sorted(report.ranks, key=lambda label: report.ranks[label].rank)
+    rows = []
+    for label in order:
+        final = report.values[label][-1]
+        rows.append([label, number(final.mean), number(final.sd), f"{report.ranks[label].rank:.2f}"])
+    return "\n\n".join(
+        [
+            f"[The strategies side by side]({local_address(experiment, uid, STRATEGIES)})",
+            grid(["strategy", f"mean {report.metric}", "sd", "mean rank"], rows),
+            f"Compared on the space `{base.space.name}`, for {'; '.join(base.objectives)}, over "
+            f"{comparison.definition.settings.seeds} seeds. Tests, curves and tables are among the artifacts.",
+        ]
+    )
+
+
+def strategies_view(comparison: Comparison, run: str) -> View:
+    """Return the view of the strategies' runs."""
+    record = comparison.record
+    columns = [metric(name) for name in ("rank", "final_mean", "final_sd", "p_adjusted", "ask_ms")]
+    kind = f"{tag('kind')} = 'strategy'"
+    return View(STRATEGIES, record.name, record.uid, record.created, run, [kind], columns, metric("rank"), True)
 
 
 def _write(connection: Connection, comparison: Comparison) -> tuple[str, bool]:
@@ -123,8 +159,32 @@ def _write(connection: Connection, comparison: Comparison) -> tuple[str, bool]:
         tags={"automl.state": comparison.state.value},
     )
     connection.write_files(run_id, files)
+    _write_strategies(connection, comparison, report, run_id, ended)
+    connection.keep_views([strategies_view(comparison, run_id)])
+    note = comparison_note(comparison, report, connection.experiment_id)
+    connection.write(run_id, tags=content.tags_of({"mlflow.note.content": note}))
     connection.set_status(run_id, content.STUDY_STATUS[comparison.state.value], ended)
     return run_id, known is None
+
+
+def _write_strategies(
+    connection: Connection, comparison: Comparison, report: ComparisonReport, parent: str, ended: float
+) -> None:
+    """Write a run for each strategy, below the comparison's."""
+    record = comparison.record
+    known = {run.tags["automl.strategy"]: run.run_id for run in connection.runs(record.uid, "strategy")}
+    for label in report.curves:
+        tags = {
+            "mlflow.parentRunId": parent,
+            "mlflow.source.name": "automl",
+            "automl.kind": "strategy",
+            "automl.study": record.name,
+            "automl.study_uid": record.uid,
+            "automl.strategy": label,
+        }
+        run_id = known.get(label) or connection.create(label, record.created, content.tags_of(tags))
+        connection.write(run_id, points=strategy_points(report, label, record.created))
+        connection.set_status(run_id, content.STUDY_STATUS[comparison.state.value], ended)
 
 
 def _steps(count: int) -> Iterator[int]:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from automl_plugins.trackers._mlflow_mirror.content import Point, Status, chunks, key_of
 from automl_plugins.trackers._mlflow_mirror.places import Place
+from automl_plugins.trackers._mlflow_mirror.views import View
 
 TROUBLE = (MlflowException, SQLAlchemyError, OSError)
 """What a store or server that is absent, broken or full raises."""
@@ -48,6 +49,7 @@ class Connection:
 
     def __init__(self, place: Place, project: str) -> None:
         self._client = MlflowClient(place.uri)
+        self.experiment_tags: dict[str, str] = {}
         self.experiment_id = self._experiment(place, project)
 
     def runs(self, study_uid: str, kind: str) -> Iterator[Found]:
@@ -122,7 +124,15 @@ class Connection:
             raise MlflowException(
                 f"experiment {project!r} was deleted in MLflow; restore it, or choose another project"
             )
+        self.experiment_tags = dict(found.tags)
         return str(found.experiment_id)
+
+    def keep_views(self, views: Iterable[View]) -> None:
+        """Keep saved views of the UI with the experiment; those that are there already cost nothing."""
+        for view in views:
+            if view.value and self.experiment_tags.get(view.tag) != view.value:
+                self._client.set_experiment_tag(self.experiment_id, view.tag, view.value)
+                self.experiment_tags[view.tag] = view.value
 
 
 @contextmanager

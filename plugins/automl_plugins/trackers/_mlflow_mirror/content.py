@@ -134,11 +134,14 @@ def trial_tags(row: TrialRecord) -> dict[str, str]:
         "automl.error_kind": row.error_kind,
         "automl.remarks": remarks or None,
         "automl.not_finite": ", ".join(f"{name}={value}" for name, value in odd.items()) or None,
+        "automl.operator": row.note.get("operator"),
+        "automl.parents": ", ".join(map(str, _list(row.note.get("parents")))) or None,
         "mlflow.note.content": details or None,
     }
     tags = {name: str(value) for name, value in optional.items() if value is not None}
     tags |= {
         "automl.trial_state": row.state,
+        "automl.is_repeat": "false" if row.duplicate_of is None else "true",
         "automl.attempts": str(row.attempts),
         "automl.revision": str(row.revision),
     }
@@ -237,6 +240,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _component(value: Mapping[str, Any]) -> Mapping[str, Any]:
     options: Mapping[str, Any] = value["options"]
     return options
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ _STATES = ("completed", "failed", "rejected", "pruned")
 
 
 class Course:
-    """Where a study stood after each told trial; ``top_size`` trials are kept in `top`."""
+    """Where a study stood after each told trial; `top` is the ranking of ``top_size`` trials."""
 
     def __init__(self, goal: Goal, top_size: int) -> None:
         self._goal, self._top_size = goal, top_size
@@ -21,7 +21,7 @@ class Course:
         self._values: dict[str, float] = {}
         self._told: set[int] = set()
         self._last: tuple[int, float] = (-1, 0.0)
-        self.top: list[Trial] = []
+        self._leading: list[Trial] = []
         self.ended = 0.0
 
     @property
@@ -32,9 +32,19 @@ class Course:
     @property
     def best(self) -> list[Trial]:
         """The best trial, or the Pareto front by its first objective."""
-        if len(self._goal.objectives) == 1:
-            return self.top[:1]
-        return sorted(self._front, key=lambda trial: (trial.losses, trial.number))
+        return self._leading[:1] if len(self._goal.objectives) == 1 else self.front
+
+    @property
+    def front(self) -> list[Trial]:
+        """The Pareto front by its first objective; nothing with a single objective."""
+        return sorted(self._front, key=_order) if len(self._goal.objectives) > 1 else []
+
+    @property
+    def top(self) -> list[Trial]:
+        """The best trials as `Study.top` ranks them: the Pareto front, then the others by the first objective."""
+        front = self.front
+        members = {trial.number for trial in front}
+        return [*front, *(trial for trial in self._leading if trial.number not in members)][: self._top_size]
 
     def has(self, number: int) -> bool:
         """Say whether a trial was told."""
@@ -51,12 +61,18 @@ class Course:
         if not trial.is_feasible or trial.duplicate_of is not None:
             return False
         self._improve(trial)
-        self.top = sorted([*self.top, trial], key=lambda kept: (kept.rank, kept.number))[: self._top_size]
+        first: dict[tuple[str, float | None], Trial] = {}
+        for kept in sorted([*self._leading, trial], key=_order):
+            first.setdefault(_network(kept), kept)
+        self._leading = list(first.values())[: self._top_size]
         losses = trial.losses
-        if any(kept.losses == losses or dominates(kept.losses, losses) for kept in self._front):
+        if any(dominates(kept.losses, losses) for kept in self._front):
             return False
-        self._front = [*(kept for kept in self._front if not dominates(losses, kept.losses)), trial]
-        return True
+        same = [kept for kept in self._front if kept.losses == losses]
+        is_other = len(losses) > 1 and all(_network(kept) != _network(trial) for kept in same)
+        if is_other or not same:
+            self._front = [*(kept for kept in self._front if not dominates(losses, kept.losses)), trial]
+        return not same
 
     def points(self) -> list[Point]:
         """Return where the study stands, at the step of the last told trial."""
@@ -74,6 +90,14 @@ class Course:
             name = objective.metric
             if loss < objective.loss(self._values):
                 self._values[name] = trial.metrics[name]
+
+
+def _network(trial: Trial) -> tuple[str, float | None]:
+    return trial.key, trial.fidelity
+
+
+def _order(trial: Trial) -> tuple[tuple[float, ...], int]:
+    return trial.rank, trial.number
 
 
 def is_marked(step: int) -> bool:

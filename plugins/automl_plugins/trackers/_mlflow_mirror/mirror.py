@@ -20,7 +20,11 @@ from automl_plugins.trackers._mlflow_mirror.content import Point
 from automl_plugins.trackers._mlflow_mirror.correlation import FOLDER as CORRELATION
 from automl_plugins.trackers._mlflow_mirror.correlation import correlation_attachments
 from automl_plugins.trackers._mlflow_mirror.fold import Course, is_marked
+from automl_plugins.trackers._mlflow_mirror.note import study_note, with_drawing
+from automl_plugins.trackers._mlflow_mirror.parent import open_parent
 from automl_plugins.trackers._mlflow_mirror.portraits import Portraits
+from automl_plugins.trackers._mlflow_mirror.ranking import NOWHERE, Standing, standings, write_standing
+from automl_plugins.trackers._mlflow_mirror.views import addresses, study_views
 
 if TYPE_CHECKING:
     from automl import TrialRecord
@@ -38,7 +42,7 @@ class Child:
     run_id: str
     revision: int
     state: str
-    rank: str = ""
+    standing: Standing = NOWHERE
     has_files: bool = False
 
 
@@ -64,8 +68,7 @@ class Mirror:
         self._course = Course(study.goal, BEST_CHILDREN)
         self._runs = {int(run.tags["automl.trial"]): _child(run) for run in connection.runs(self._uid, "trial")}
         self._has_written = False
-        self._tags: dict[str, str] = {}
-        self.run_id = self._open_parent()
+        self.run_id, self._tags = open_parent(connection, study)
         self._position = 0
         self._written = int(self._tags.get("automl.told", 0))
         self._shown, self._shown_at = self._tags.get("automl.best", ""), clock()
@@ -89,9 +92,10 @@ class Mirror:
         return True
 
     def show_best(self, every: float) -> None:
-        """Put the best architecture on the parent run if it is new and ``every`` seconds have passed since the last."""
+        """Show what is best, and the ranking, if that is new and ``every`` seconds have passed since the last time."""
         if self._clock() - self._shown_at >= every:
             self._shown_at = self._clock()
+            self._rank()
             self._write_best()
 
     def settle(self) -> None:
@@ -114,10 +118,11 @@ class Mirror:
                 self._connection.set_status(child.run_id, "KILLED", end)
                 self._connection.write(child.run_id, tags={"automl.trial_state": "interrupted"})
                 self._runs[number] = replace(child, state="interrupted")
-        self._rank(self._course.top)
+        self._complete()
+        self._rank()
         for trial in self._course.top:
             self._write_files(trial)
-        self._write_best()
+        self._write_best(is_last=True)
         attached = correlation_attachments(self._study, state, end)
         if attached.files:
             self._connection.write_files(self.run_id, attached.files, CORRELATION)
@@ -128,19 +133,6 @@ class Mirror:
         self._has_written = False
 
     # The parent run.
-
-    def _open_parent(self) -> str:
-        found = next(self._connection.runs(self._uid, "study"), None)
-        if found is not None and "automl.position" in found.tags:
-            self._tags = dict(found.tags)
-            return found.run_id
-        tags = content.study_tags(self._study)
-        run_id = found.run_id if found else self._connection.create(self._name, self._created, tags)
-        self._connection.write_files(run_id, {"definition.json": content.json_file(self._study.record.definition)})
-        self._tags = {**tags, "automl.position": "0"}
-        place = {"automl.position": "0"}
-        self._connection.write(run_id, params=content.study_params(self._study), tags=place)
-        return run_id
 
     def _tell(self, rows: list[TrialRecord]) -> tuple[set[int], list[Point]]:
         """Learn of the trials told in ``rows``; return the numbers of those that were best yet, and points to draw."""
@@ -161,16 +153,29 @@ class Mirror:
         self._tags |= tags
         self._has_written = True
 
-    def _write_best(self) -> None:
+    def _write_best(self, *, is_last: bool = False) -> None:
         best = self._course.best
         shown = ",".join(str(trial.number) for trial in best)[:1_000]
-        if not best or shown == self._shown:
-            return
-        title = self._title(best[0])
-        self._connection.write_files(self.run_id, self._files(best[0]), "best")
-        self._connection.write_files(self.run_id, {"best.json": content.best_file(best)})
-        self._mark(tags=content.tags_of({"automl.best": shown, "mlflow.note.content": f"Best so far: trial {title}"}))
+        if best and shown != self._shown:
+            self._connection.write_files(self.run_id, self._files(best[0]), "best")
+            self._connection.write_files(self.run_id, {"best.json": content.best_file(best)})
+        if is_last or (best and shown != self._shown):
+            note = self._note(best)
+            if self._tags.get("mlflow.note.content") != note or shown != self._shown:
+                self._mark(tags=content.tags_of({"automl.best": shown, "mlflow.note.content": note}))
         self._shown = shown
+
+    def _note(self, best: list[Trial]) -> str:
+        """Return the description, after keeping the views that it links to."""
+        top = self._course.top
+        decisions = list(dict.fromkeys(name for trial in top for name in trial.architecture.to_json()))
+        goal, connection = self._study.goal, self._connection
+        connection.keep_views(study_views(self._name, self._uid, self._created, self.run_id, goal, decisions))
+        pages = addresses(connection.experiment_id, connection.experiment_tags, self._uid)[1:]
+        note = study_note(self._study, best, top, self._title, pages)
+        if best and self._portraits.can_draw:
+            note = with_drawing(note, self.run_id, "best/architecture.png")
+        return note
 
     # The child runs.
 
@@ -208,17 +213,21 @@ class Mirror:
         self.totals = replace(self.totals, created=self.totals.created + 1)
         return Child(run_id, -1, "")
 
-    def _rank(self, top: list[Trial]) -> None:
-        ranks = {trial.number: str(place) for place, trial in enumerate(top, 1)}
+    def _complete(self) -> None:
+        """Give the trials of the final ranking runs, also those that came late and were never the best."""
+        late = {trial.number for trial in self._course.top} - self._runs.keys()
+        if self._children == "auto" and late:
+            for row in self._study.records:
+                if row.number in late:
+                    self._write_child(row)
+
+    def _rank(self) -> None:
+        found = standings(self._course)
         for number, child in self._runs.items():
-            rank = ranks.get(number, "")
-            if rank == child.rank:
-                continue
-            if rank:
-                self._connection.write(child.run_id, tags={"automl.rank": rank})
-            else:
-                self._connection.drop_tag(child.run_id, "automl.rank")
-            self._runs[number] = replace(child, rank=rank)
+            standing = found.get(number, NOWHERE)
+            if standing != child.standing:
+                write_standing(self._connection, child.run_id, child.standing, standing)
+                self._runs[number] = replace(child, standing=standing)
 
     def _write_files(self, trial: Trial) -> None:
         child = self._runs.get(trial.number)
@@ -243,7 +252,7 @@ def _child(run: Found) -> Child:
         run.run_id,
         int(run.tags.get("automl.revision", -1)),
         run.tags.get("automl.trial_state", ""),
-        run.tags.get("automl.rank", ""),
+        Standing.of(run.tags),
         "automl.has_files" in run.tags,
     )
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from automl import Study, Task, TaskError, TrainedModel
 from automl_plugins.trackers._mlflow_mirror.connection import Connection, gentle_sqlite
 from automl_plugins.trackers._mlflow_mirror.content import Point, flat, params_of, tags_of
+from automl_plugins.trackers._mlflow_mirror.parent import parent_of
 from automl_plugins.trackers._mlflow_mirror.places import Place
+from automl_plugins.trackers._mlflow_mirror.views import models_view
 from automl_plugins.trackers._mlflow_mirror.writer import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -45,16 +47,18 @@ def log_model(study: Study, model: TrainedModel, task: Task, place: Place) -> st
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(place.uri)
         try:
-            return _write(connection, study, model, task)
+            return _write(connection, study, model, task, place)
         finally:
             mlflow.set_tracking_uri(before)
 
 
-def _write(connection: Connection, study: Study, model: TrainedModel, task: Task) -> str | None:
+def _write(connection: Connection, study: Study, model: TrainedModel, task: Task, place: Place) -> str | None:
     import mlflow
 
     record = model.record
-    parent = next((run.run_id for run in connection.runs(study.record.uid, "study")), "")
+    parent = parent_of(connection, study, place)
+    owner = study.record
+    connection.keep_views([models_view(owner.name, owner.uid, owner.created, parent, sorted(record.metrics))])
     with mlflow.start_run(
         experiment_id=connection.experiment_id,
         run_name=f"model: trial {record.trial}, seed {record.seed}",

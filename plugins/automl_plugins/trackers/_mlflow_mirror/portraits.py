@@ -22,6 +22,11 @@ class Portraits:
     def __init__(self, study: Study) -> None:
         self._space: SearchSpace[Any] | None = self._try("load the search space", lambda: _space_of(study))
 
+    @property
+    def can_draw(self) -> bool:
+        """Whether there is a space that can draw."""
+        return self._space is not None
+
     def title(self, architecture: Architecture) -> str:
         """Return what the space calls ``architecture``; empty when it cannot say."""
         space = self._space

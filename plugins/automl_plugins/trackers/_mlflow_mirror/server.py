@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -17,10 +16,11 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
-from urllib.parse import quote
 
 from automl import AutomlError, ConfigurationError
 from automl_plugins.trackers._mlflow_mirror.places import Place
+from automl_plugins.trackers._mlflow_mirror.reading import experiment_by_rest
+from automl_plugins.trackers._mlflow_mirror.views import pages_at
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 5.0
@@ -38,13 +38,13 @@ class UiServer:
 
     def runs_address(self, experiment: str) -> str | None:
         """Return where the runs of ``experiment`` are listed; ``None`` when it is not there or needs a login."""
-        query = f"{self.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment, safe='')}"
-        try:
-            with urllib.request.urlopen(query, timeout=_ANSWER_SECONDS) as reply:
-                found = json.load(reply)["experiment"]["experiment_id"]
-        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-            return None
-        return f"{self.address}/#/experiments/{found}/runs"
+        found = experiment_by_rest(self.address, experiment)
+        return None if found is None else f"{self.address}/#/experiments/{found.id}/runs"
+
+    def pages(self, experiment: str, uid: str) -> list[tuple[str, str]]:
+        """Return title and address of each page about the study or comparison ``uid``; none when it is not there."""
+        found = experiment_by_rest(self.address, experiment)
+        return [] if found is None else pages_at(self.address, found.id, found.tags, uid)
 
     def wait(self) -> int:
         """Wait until the server ends, and return its exit code; returns at once when it is not ours."""

@@ -7,22 +7,19 @@ on one host.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from automl import AutomlError, Comparison, Study, load_comparison, load_study
 from automl_plugins.trackers._mlflow_mirror.assignment import BUSY, UNREACHABLE, Assignment, Status, write_status
 from automl_plugins.trackers._mlflow_mirror.comparison import mirror_comparison
+from automl_plugins.trackers._mlflow_mirror.lock import only_one
 from automl_plugins.trackers._mlflow_mirror.places import Place, place_of
 
 if TYPE_CHECKING:
@@ -124,7 +121,7 @@ def main() -> int:
     if place.artifacts is not None:
         # Without it MLflow makes a folder `mlruns` wherever the process happens to run.
         os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", Path(place.artifacts).as_uri())
-    with _only_one(found.record.uid, place, assignment.patience if assignment.follow else _LOCK_SECONDS) as other:
+    with only_one(found.record.uid, place, assignment.patience if assignment.follow else _LOCK_SECONDS) as other:
         if other is not None:
             tell(Status(trouble=f"{other} is mirroring this study to {place.display_uri} already"))
             return BUSY
@@ -141,36 +138,6 @@ def _status_writer() -> Callable[[Status], None]:
     output = os.dup(1)
     os.dup2(2, 1)
     return lambda status: write_status(output, status)
-
-
-@contextmanager
-def _only_one(uid: str, place: Place, seconds: float) -> Iterator[str | None]:
-    """Hold the lock of a study's mirror at ``place`` on this host; yields who else holds it, ``None`` when it is ours.
-
-    The system frees it when the process ends, however it ends.
-    """
-    target = hashlib.sha256(place.display_uri.encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"automl-mlflow-{os.getuid()}-{uid}-{target}.lock"
-    deadline = time.monotonic() + seconds
-    with path.open("a+") as lock:
-        while not (is_mine := _try_lock(lock)) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        if is_mine:
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} (since {time.strftime('%Y-%m-%d %H:%M:%S')})")
-            lock.flush()
-            yield None
-        else:
-            lock.seek(0)
-            yield lock.read() or "another process"
-
-
-def _try_lock(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _line(error: BaseException) -> str:

@@ -1,0 +1,1 @@
+"""What may keep the program from working here, as a list of findings."""
