@@ -46,6 +46,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup ## run a small search from start to finish
 	$(BIN)/automl search $(DEMO_ARGS)
 
+.PHONY: newcomer
+newcomer: setup ## walk and time a newcomer's path: clone, own images, search, report, retrain, ONNX, prediction
+	$(PYTHON) benchmarks/newcomer.py
+
 .PHONY: lint
 lint: setup ## check style, format and types
 	$(BIN)/ruff check
@@ -111,6 +115,15 @@ studies: setup ## run the comparisons of docs/benchmarks.md (an hour or two) and
 	done; \
 	$(PYTHON) benchmarks/_strategy_tables.py build/studies; \
 	if [ -n "$$failed" ]; then echo "not as expected:$$failed" >&2; exit 1; fi
+
+# The pages are gathered in build/docs, and the site is left in build/site. Nothing is fetched, then or when it is read.
+.PHONY: docs
+docs: setup ## build the documentation site into build/site
+	@rm -rf build/docs build/site
+	@$(PYTHON) docs/_generate.py build/docs
+	@$(PYTHON) -m zensical build --strict --config-file build/docs/mkdocs.yml
+	@mv build/docs/site build/site
+	@echo "to read it: $(PYTHON) -m http.server --directory build/site"
 
 # Each script ends with one line of JSON; `"ok": false` there, or a crash, fails the target once all have run.
 .PHONY: bench

@@ -122,8 +122,8 @@ def check_unchanged(study: str, was: Mapping[str, Any], now: Mapping[str, Any]) 
         found = now.get(name, before)
         if found.get("digest") != before.get("digest"):
             raise ConfigurationError(
-                f"the data of {name} have changed since study {study!r} began, so that results could not be "
-                "compared; restore them, or start a new study"
+                f"the data of {name} have changed since study {study!r} began (or the machine, where it measures one), "
+                "so that results could not be compared; restore them, or start a new study"
             )
         if found["version"] != before["version"]:
             what = "%s was version %s when the study began, and is %s now"

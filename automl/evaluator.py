@@ -179,7 +179,10 @@ class Evaluator(Component, ABC):
         """Raise `ConfigurationError` when it cannot evaluate ``space``; asked before a study starts."""
 
     def digest(self) -> str:
-        """Return a hash of the files that results depend on beside the task, as of a table; empty without any."""
+        """Return a hash of what results depend on beside the task, as the files of a table; empty without any.
+
+        A study whose digest has changed is not resumed.
+        """
         return ""
 
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from automl.objectives import dominates
 from automl.rejections import rejection_of
 from automl.storage.records import TrialRecord
 from automl.study import Study
@@ -92,7 +93,9 @@ def _of_state(study: Study, record: TrialRecord, lines: int) -> Reason:
     found = (record.details or "").rstrip().splitlines()
     sentences = (what, f"The error: {record.error or 'none was recorded'}.", *_reported(study, record))
     log = tuple(found[-lines:] if lines else found)
-    return Reason(f"Trial {record.number} failed.", sentences, (advice,) if advice else (), log)
+    return Reason(
+        f"Trial {record.number} failed.", sentences, (advice.replace("STUDY", study.name),) if advice else (), log
+    )
 
 
 def _running(study: Study, record: TrialRecord) -> Reason:
@@ -163,17 +166,15 @@ def _completed(study: Study, record: TrialRecord) -> Reason:
             )
         return Reason(f"Trial {record.number} completed: {values}.", (place,))
     ranked = study.top(len(study.records))
-    place = next((rank for rank, one in enumerate(ranked, 1) if one.number == record.number), None)
+    rank = next((rank for rank, one in enumerate(ranked, 1) if one.number == record.number), None)
     if record.number in best:
         told = "It is the best of the study."
     else:
-        told = f"It is number {place} of {len(ranked)} distinct ones." if place else "An equal network ranks before it."
+        told = f"It is number {rank} of {len(ranked)} distinct ones." if rank else "An equal network ranks before it."
     return Reason(f"Trial {record.number} completed: {values}.", (told,))
 
 
 def _dominating(study: Study, record: TrialRecord) -> int | None:
-    from automl.objectives import dominates
-
     losses = study.goal.losses(record.metrics)
     return next((one.number for one in study.best if dominates(one.losses, losses)), None)
 

@@ -174,10 +174,11 @@ def _not_understood(path: Path, task: str | None) -> str:
         held = [f"{count} {'file' if count == 1 else 'files'} of {ending}" for ending, count in endings.most_common(3)]
         held += [f"{folders} {'sub-folder' if folders == 1 else 'sub-folders'}"] if folders else []
         what = f"a folder with {', '.join(held)}" if held else "an empty folder"
-    asked = [isolated(lambda name=name: registry().load("task", name).reads) for name in registry().names("task")]  # type: ignore[misc]
-    reads = "; ".join(each for each in asked if isinstance(each, str) and each)
-    who = f"the task {task!r} does" if task else "any task does"
-    return f"{path}: {what}, of which nothing is understood as {who}\n  understood are: {reads}"
+    names = [task] if task else registry().names("task")
+    asked = [isolated(lambda name=name: registry().load("task", name).reads) for name in names]  # type: ignore[misc]
+    reads = "; ".join(each for each in asked if isinstance(each, str) and each) or "nothing"
+    who = f"the task {task!r} cannot" if task else "no task can"
+    return f"{path}: {what}, which {who} read\n  what can be read: {reads}"
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -211,6 +211,8 @@ def find_study_file(name: str) -> Path:
     if name in shipped:
         return shipped[name]
     path = Path(name)
+    if path.suffix == ".zip":
+        raise UsageError(f"{name} is no study file; a bundle is run again with `automl replay {name}`")
     if path.suffix == ".toml" or path.is_file():
         return path
     raise UsageError(unknown_name("study file", name, shipped, "automl run"))

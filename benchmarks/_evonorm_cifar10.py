@@ -31,6 +31,7 @@ from automl import (
     Recipe,
     Study,
     Trial,
+    UsageError,
     derive_seed,
     load_comparison,
     load_study,
@@ -64,7 +65,11 @@ def main(folder: Path) -> None:
     """Replace the tables by those of the store in ``folder``."""
     torch.set_num_threads(1)
     comparison = load_comparison(NAME, storage=str(folder / f"{NAME}.db"))
-    lines = "\n".join(section(comparison, STEPS))
+    try:
+        lines = "\n".join(section(comparison, STEPS))
+    except UsageError as error:  # no seed with which every arm has ended
+        print(f"{error}; the page stays as it is")
+        return
     print(lines, flush=True)
     PAGE.write_text(_MARK.sub(lambda found: found[1] + lines + "\n" + found[2], PAGE.read_text()))
 

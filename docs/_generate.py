@@ -33,7 +33,15 @@ OUTSIDE = {
 }
 """Pages that are called something else on the site; those of docs/ keep their names."""
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Tutorials": ("tutorial.md", "first-plugin.md", "tutorials/*.md"),
+    "Tutorials": (
+        "tutorial.md",
+        "first-plugin.md",
+        "tutorials/space.md",
+        "tutorials/strategy.md",
+        "tutorials/evaluator.md",
+        "tutorials/task.md",
+        "tutorials/*.md",
+    ),
     "Guides": (),
     "Methods": (),
     "Reference": ("settings.md", "cli.md", "reference/commands.md", "plugins.md"),
@@ -45,15 +53,15 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
 """The navigation, in order. Guides have what no other section names, Methods one list for each kind."""
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^ *```")
-_ITEM = re.compile(r"^ *(?:[-*]|\d+\.) ")
+_ITEM = re.compile(r"^ *(?:[-*]|1\.) ")
 
 
 def generate(out: Path) -> None:
-    """Write ``pages/`` and ``mkdocs.yml`` into ``out``, which is emptied first.
+    """Write ``pages/`` and ``mkdocs.yml`` into ``out``; earlier pages there are removed.
 
     The configuration is JSON, which is YAML as well: Zensical reads it, and so does MkDocs with its Material theme.
     """
-    shutil.rmtree(out, ignore_errors=True)
+    shutil.rmtree(out / "pages", ignore_errors=True)
     pages = {**_written_pages(), **_made_pages()}
     for name, text in pages.items():
         path = out / "pages" / name
@@ -80,7 +88,7 @@ def _written_pages() -> dict[str, str]:
 
 def _made_pages() -> dict[str, str]:
     """Return the pages that are made from the code, by their name on the site."""
-    pages = {f"methods/{kind}s.md": _pages.kind_page(kind) for kind in _pages.GATHERED}
+    pages = {f"methods/{title.lower()}.md": _pages.kind_page(kind) for kind, title in _pages.GATHERED.items()}
     pages |= {f"reference/{name}.md": text for name, (_, text) in _pages.api_pages().items()}
     pages["reference/commands.md"] = _pages.commands_page()
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -113,8 +121,9 @@ def _relinked(source: str, text: str) -> str:
             found += "/index.md"
         if not (found in OUTSIDE or found.startswith("docs/")):
             return words
-        here = PurePosixPath(site_name(source)).parent
-        return f"{mark}[{words}]({os.path.relpath(site_name(found), here)}{anchor})"
+        here = PurePosixPath("/", site_name(source)).parent
+        there = os.path.relpath("/" + site_name(found), here)
+        return f"{mark}[{words}]({there}{anchor})"
 
     return _LINK.sub(replace, text)
 
@@ -159,8 +168,8 @@ def _methods(pages: Mapping[str, str]) -> list[dict[str, Any]]:
         names = [name for name in _pages.components(kind) if f"methods/{name}.md" in pages and name not in seen]
         seen |= set(names)
         entries.append({title: [{name: f"methods/{name}.md"} for name in names]})
-    gathered = {f"methods/{kind}s.md": title for kind, title in _pages.GATHERED.items()}
-    left = sorted(set(pages) & {n for n in pages if n.startswith("methods/")} - set(gathered))
+    gathered = {f"methods/{title.lower()}.md": title for title in _pages.GATHERED.values()}
+    left = sorted({name for name in pages if name.startswith("methods/")} - set(gathered))
     others = [name for name in left if PurePosixPath(name).stem not in seen]
     return [*entries, *({title: name} for name, title in gathered.items()), *({_title(pages[n]): n} for n in others)]
 

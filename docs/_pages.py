@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from typer.testing import CliRunner
+
 import automl
 from automl import Component, Evaluator
 from automl.cli._app import COMMANDS, app, command_of
 from automl.cli._describing import metric_rows, option_rows
 from automl.plugins import BUNDLED, load_plugins
-from typer.testing import CliRunner
 
 GATHERED = {
     "task": "Tasks",
@@ -31,15 +32,27 @@ PAGED = {"space": "Spaces", "strategy": "Strategies", "evaluator": "Evaluators"}
 API = {
     "studies": (
         "Studies and results",
-        ("api", "study", "trial", "definition", "storage.", "objectives", "conditions", "comparison.", "correlation."),
+        (
+            "api",
+            "own_loop",
+            "asking",
+            "study",
+            "trial",
+            "definition",
+            "storage.",
+            "objectives",
+            "conditions",
+            "comparison.",
+            "correlation.",
+        ),
     ),
-    "models": ("Trained models", ("models.", "exporter", "explanation")),
+    "models": ("Trained models", ("models.", "exporter", "exports.", "explanation")),
     "spaces": (
         "Spaces, architectures and graphs",
         ("space", "architecture", "decisions", "supernet", "given", "graphs.", "drawing", "crossover_drawing"),
     ),
     "proxies": ("Proxies", ("proxies.",)),
-    "plugins": ("Contracts of the other plugins", ("",)),
+    "plugins": ("Plugins, tasks, data and errors", ("",)),
 }
 """Pages of the Python API: title, and beginnings of the modules under ``automl`` whose names they have."""
 _REGISTRY = load_plugins(BUNDLED, environment={"AUTOML_LOAD_PLUGINS": ""})
@@ -70,7 +83,7 @@ def kind_page(kind: str) -> str:
     parts = [f"# {GATHERED[kind]}", f"`automl describe {kind} NAME` prints the same in a terminal."]
     for name in components(kind):
         component = _REGISTRY.load(kind, name)
-        parts += [f"## {name}", _docstring(component)]
+        parts += [f"## {name}", _docstring(component).partition("\n```python")[0].strip()]
         if component.paper:
             parts.append(f"**Paper.** {component.paper}")
         parts.append(_options(component))
@@ -194,9 +207,7 @@ def _options(component: type[Component]) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [[f"`{first}`", *(_cell(each) for each in rest)] for first, *rest in rows]
-    return "\n".join(
-        f"| {' | '.join(line)} |" for line in [list(header), ["---"] * len(header), *lines]
-    )
+    return "\n".join(f"| {' | '.join(line)} |" for line in [list(header), ["---"] * len(header), *lines])
 
 
 def _cell(text: str) -> str:
@@ -221,7 +232,9 @@ def _docstring(value: object) -> str:
             section = True
             written += ["", f"**{match[1]}**", ""]
         elif section and re.match(r"^ {4}\S", line):
-            written.append(re.sub(r"^ {4}([\w *`,.\[\]]+?): ", r"- `\1`: ", line) if ": " in line else f"- {line.strip()}")
+            written.append(
+                re.sub(r"^ {4}([\w *`,.\[\]]+?): ", r"- `\1`: ", line) if ": " in line else f"- {line.strip()}"
+            )
         elif section and line.startswith("     "):
             written.append("    " + line.strip())
         else:

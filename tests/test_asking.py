@@ -224,7 +224,7 @@ def test_a_second_asker_is_refused_in_one_line(tmp_path: Path) -> None:
     second = automl.load_study("mine", storage=str(tmp_path / "automl.db"))
     with pytest.raises(LeaseHeld) as refused:
         second.ask()
-    assert "this process itself works on this study" in str(refused.value)
+    assert "which is this one; let that end first" in str(refused.value)
     script = f"import automl; automl.load_study('mine', storage={str(tmp_path / 'automl.db')!r}).ask()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "this study is being worked on by process" in done.stderr.splitlines()[-1]

@@ -140,7 +140,7 @@ def test_two_tasks_that_fit_alike_are_named_and_one_can_be_chosen(tmp_path):
     ("make", "message"),
     [
         (lambda path: None, "no file or folder"),
-        (lambda path: path.mkdir(), "an empty folder"),
+        (lambda path: path.mkdir(), "an empty folder, which no task can read"),
         (lambda path: path.write_bytes(b""), "an empty file"),
         (lambda path: (path.mkdir(), (path / "a.pdf").write_text("x")), r"a folder with 1 file of \.pdf"),
         (lambda path: (path / "in").mkdir(parents=True), "a folder with 1 sub-folder"),

@@ -190,8 +190,8 @@ def _readme(manifest: Manifest, replay: str) -> str:
     models = "\n".join(f"- {one}: `automl.TrainedModel.load({one!r}).network()`" for one in manifest.models)
     return f"""# Study {manifest.study}
 
-This file holds a finished search and all that is needed to run it again: `bundle.json` (definition, seeds, versions, digests of
-the data) and `trials.json` (what it found). The data are not in it.
+This file holds a finished search and all that is needed to run it again: `bundle.json` (definition, seeds, versions,
+digests of the data) and `trials.json` (what it found). The data are not in it.
 
     {replay}
 

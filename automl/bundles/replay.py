@@ -99,11 +99,16 @@ def replay_study(bundle: Bundle, prepared: Prepared, store: Store) -> tuple[Stud
     others = [one for one in known if one != name]
     if others:
         raise UsageError(
-            f"{store.display_url} has other studies ({', '.join(others[:3])}), whose results would answer for the replay; "
-            "name a store that is not there yet with --storage"
+            f"{store.display_url} has other studies ({', '.join(others[:3])}), whose results would answer for the "
+            "replay; name a store that is not there yet with --storage"
         )
     if known:
         study = Study(store, name)
+        if study.record.uid == bundle.manifest.study_uid:
+            raise UsageError(
+                f"{store.display_url} has the study itself, not a replay; name a store that is not there yet with "
+                "--storage"
+            )
         if study.definition.model_dump(exclude={"execution"}) != prepared.definition.model_dump(exclude={"execution"}):
             raise UsageError(f"{store.display_url} has another study {name!r}; name another store with --storage")
         return study, False

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TextIO
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
+from automl.cli import INTERRUPTED
 from automl.cli._options import Debug, PluginFiles
+from automl.cli._usage import Group, UsageProblem, explained, plain_arguments
 from automl.errors import AutomlError, ExitCode
 from automl.version import __version__
 
@@ -47,7 +49,7 @@ _WITH_PLUGINS = frozenset(COMMANDS) - {"data", "mlflow", "plugin", "studies", "u
 log = logging.getLogger("automl")
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """The commands of `COMMANDS`; the module of one is imported only when that one runs."""
 
     def __init__(self, **settings: Any) -> None:
@@ -61,10 +63,18 @@ class LazyGroup(TyperGroup):
             return name, stand_in, rest
         return name, command_of(str(name)), rest
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; of a Ctrl-C that it leaves to us, say so."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print(INTERRUPTED, file=sys.stderr)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+
 
 def command_of(name: str) -> Any:
     """Return a command as it is run: with ``--plugin``, unless it looks at no component of a study."""
-    made = typer.main.get_command(importlib.import_module(f"automl.cli.{name}").app)
+    made = plain_arguments(typer.main.get_command(importlib.import_module(f"automl.cli.{name}").app))
     if name in _WITH_PLUGINS:
         made.params += [option for option in _plugin_command().params if option.name == "files"]
         made.params.sort(key=lambda option: option.name in ("files", "debug", "help"))  # these go last
@@ -124,15 +134,18 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
 
 def _invoke(arguments: Sequence[str] | None) -> int:
     try:
-        typer.main.get_command(app).main(args=arguments, prog_name=_PROGRAM)
+        code = typer.main.get_command(app).main(args=arguments, prog_name=_PROGRAM, standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except UsageProblem as problem:
+        print(explained(problem), file=sys.stderr)
+        return int(problem.exit_code)
     except AutomlError as error:
         if log.isEnabledFor(logging.DEBUG):
             traceback.print_exception(error)
         print("\n  ".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
         return int(error.exit_code)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):

@@ -79,9 +79,8 @@ def _prepared(bundle: Bundle, wish: Wish) -> Prepared:
     draft = Draft(None, definition_of(bundle, wish.devices).model_dump())
     for text in wish.settings:
         if not text.startswith(("task.", "execution.", f"{draft.values['task']['name']}.")):
-            raise UsageError(
-                f"--set {text}: a replay has the settings of its study; only the task's and execution's may differ"
-            )
+            why = "a replay has its study's settings; only those of task and execution may differ"
+            raise UsageError(f"--set {text}: {why}")
         put_setting(draft, text)
     return prepared_study(draft)
 
@@ -111,7 +110,5 @@ def _print(found: Comparison, study: Study, wish: Wish) -> None:
         if found.missing:
             print(f"  {plural(found.missing, 'trial')} of the bundle did not come up")
         if not wish.tolerance and 0 < found.largest < 1e-3:
-            print(
-                f"metrics differ by {found.largest:.2g} at most, as between machines: --tolerance {found.largest:.0e} allows that"
-            )
+            print(f"metrics differ by at most {found.largest:.2g}, as between machines; see --tolerance")
     print(f"it is study {study.name} in {study.store.display_url}")

@@ -24,7 +24,8 @@ def bundle(
 ) -> None:
     """Write a study to one file that can be replayed elsewhere.
 
-    It has the definition, seeds, versions, the digest of the data, all trials, and the trained networks of the best one.
+    It has the definition, seeds, versions, the digest of the data, all trials, and the networks that were trained
+    of the best one.
     """
     import shlex
     import sys

@@ -12,7 +12,7 @@ from automl.cli._flags import Flags
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 Name: TypeAlias = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Name of the comparison; made up by default.")
+    str | None, typer.Argument(metavar="NAME", help="Name of the comparison; made up by default.")
 ]
 Strategies: TypeAlias = Annotated[
     list[str] | None,

@@ -11,7 +11,7 @@ from automl.cli._flags import Flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-Name: TypeAlias = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of its study; made up by default.")]
+Name: TypeAlias = Annotated[str | None, typer.Argument(metavar="NAME", help="Name of its study; made up by default.")]
 Proxies: TypeAlias = Annotated[
     list[str] | None, typer.Option("--proxy", metavar="NAME", help="Proxy of the evaluator zero_cost. Repeatable.")
 ]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automl.cli import _options as options
+from automl.cli._usage import Group
 
 if TYPE_CHECKING:
     from automl.data import DataSource
 
 SourceName = Annotated[str, typer.Argument(metavar="NAME", help="Data source, as `automl list data` shows it.")]
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+app = typer.Typer(cls=Group, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
 @app.callback()
@@ -63,7 +64,7 @@ def status(
 @app.command(name="path")
 def path(
     name: SourceName,
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help="A file of the source; its folder by default.")] = "",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of the source; its folder by default.")] = "",
     debug: options.Debug = False,
 ) -> None:
     """Print the path of a data source, or of one of its files."""

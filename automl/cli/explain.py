@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Annotated
 
@@ -43,7 +44,8 @@ def explain(
     for line in reason.log and ("", "The end of what was recorded:", *(f"  {line}" for line in reason.log)):
         print(line)
     print("\nwhat to do:" if reason.advice else "\nmore:")
-    for advice in reason.advice:
+    for text in reason.advice:
+        advice = re.sub(rf"automl (\w+) {re.escape(study)}\b", lambda it: command(it[1], study, storage=storage), text)
         print(textwrap.fill(advice, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False))
     print(f"  {command('show', study, str(trial), storage=storage)}   its metrics and decisions")
     return None

@@ -15,7 +15,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def list_components(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="space, strategy, evaluator, task, ... or a catalogue, as activations."),
+        typer.Argument(metavar="KIND", help="space, strategy, evaluator, task, ... or a catalogue, as activations."),
     ] = None,
     debug: options.Debug = False,
 ) -> None:

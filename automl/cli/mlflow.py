@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from automl.cli import _options as options
+from automl.cli._usage import Group
 
 if TYPE_CHECKING:
     from automl.comparison.comparison import Comparison
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+app = typer.Typer(cls=Group, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
 @app.callback()

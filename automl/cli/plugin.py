@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from automl.cli import _options as options
+from automl.cli._usage import Group
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+app = typer.Typer(cls=Group, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
 @app.callback()
@@ -39,7 +40,7 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|FILE]...", help="A plugin, a component, or a file of your own; all of yours by default."
+            metavar="NAME|FILE", help="A plugin, a component, or a file of your own; all of yours by default."
         ),
     ] = None,
     settings: options.Settings = None,

@@ -18,7 +18,7 @@ _SUFFIX = "-report.html"
 def report(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="STUDY...", help="Studies, comparisons or correlations.", show_default=False),
+        typer.Argument(metavar="STUDY", help="Studies, comparisons or correlations.", show_default=False),
     ],
     out: Annotated[
         Path | None,

@@ -22,7 +22,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="run")
 def run(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME_OR_FILE]", help="A shipped study, or the path of a study file.")
+        str | None, typer.Argument(metavar="NAME_OR_FILE", help="A shipped study, or the path of a study file.")
     ] = None,
     trials: options.Trials = None,
     time: options.Time = None,

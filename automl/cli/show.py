@@ -26,7 +26,7 @@ def show(
     study: options.StudyName,
     trial: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="[TRIAL]", help="Number of a trial, to show it alone.", show_default=False),
+        typer.Argument(min=0, metavar="TRIAL", help="Number of a trial, to show it alone.", show_default=False),
     ] = None,
     last: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the last trials to show; 0 for all.")] = 20,
     storage: options.Storage = options.DEFAULT_STORAGE,

@@ -19,7 +19,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="studies")
 def studies(
     comparison: Annotated[
-        str | None, typer.Argument(metavar="[COMPARISON]", help="List the studies of this comparison.")
+        str | None, typer.Argument(metavar="COMPARISON", help="List the studies of this comparison.")
     ] = None,
     all_studies: Annotated[bool, typer.Option("--all", help="List the studies of every comparison too.")] = False,
     storage: options.Storage = options.DEFAULT_STORAGE,

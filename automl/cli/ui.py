@@ -13,7 +13,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command(name="ui")
 def ui(
-    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="Study to link to; the newest.")] = None,
+    study: Annotated[str | None, typer.Argument(metavar="STUDY", help="Study to link to; the newest.")] = None,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port to serve on.")] = 5000,
     storage: options.Storage = options.DEFAULT_STORAGE,

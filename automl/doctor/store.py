@@ -59,8 +59,7 @@ def _studies(opened: Store) -> list[Finding]:
     for record in opened.studies():
         owner = opened.owner(record.id)
         if owner is not None:
-            what = owner.partition(";")[0].removeprefix("this study ")
-            found.append(Finding("store", "ok", f"study {record.name} {what}"))
+            found.append(Finding("store", "ok", f"study {record.name}: {owner.partition(';')[0]}"))
         elif Study(opened, record.name).state in _LEFT and record.comparison_id is None:
             left.append(record.name)
     if left:

@@ -88,7 +88,10 @@ def holder(connection: Connection, clock: Any, study_id: int, lifetime: float) -
     if row.host == _host() and not _is_alive(row.pid, row.process_started):
         return None
     if row.host == _host() and row.pid == psutil.Process().pid:
-        return "this process itself works on this study; let that end first (an asking study: `study.close()`)"
+        return (
+            f"this study is being worked on by process {row.pid} on {row.host}, which is this one; let that end first "
+            "(`study.close()` where it was asked)"
+        )
     return (
         f"this study is being worked on by process {row.pid} on {row.host} (last sign of life "
         f"{max(row.age, 0):.0f} s ago); wait for it, or stop that process first"

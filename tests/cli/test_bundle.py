@@ -143,7 +143,6 @@ def test_a_replay_changes_no_setting_but_where_data_and_devices_are(bundled, aut
 
 
 def test_parallel_studies_say_that_a_replay_may_differ(tiny, automl):
-    tiny("--trials", "4", "--study", "p", "--quiet", "--workers", "2", "--set", "execution.executor=in_process")
     tiny("--trials", "4", "--study", "p", "--quiet", "--workers", "2")
     ran = automl("bundle", "p")
     assert ran.code == 0, ran.err

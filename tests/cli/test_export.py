@@ -73,6 +73,8 @@ def test_files_that_differ_are_named_and_kept(retrained, automl, tmp_path):
         (("small", "--trial", 9), 2, "trials 0 to 2, but no trial 9"),
         (("small", "--trial", "first"), 2, "write `best`, or the number of a trial"),
         (("small", "--trial", 0, "--seed", 5), 2, "was retrained with the seeds 1, 3"),
+        (("small", "--ensemble", 2), 2, "'small' has no ensemble of 2; run `automl retrain small --ensemble 2` first"),
+        (("small", "--ensemble", 2, "--trial", 0), 2, "--trial 0 means nothing; drop one"),
         (("smal",), 2, "did you mean 'small'?"),
         (("small", "--format", "onx"), 4, "did you mean 'onnx'?"),
         (("small", "--set", "opset=18"), 2, "write FORMAT.OPTION=VALUE"),

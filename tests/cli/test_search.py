@@ -241,3 +241,40 @@ def test_an_unknown_start_is_placed_at_its_flag_before_anything_is_written(autom
     )
     assert "did you mean 'resnet'?" in ran.err
     assert automl("show", "warm").code != 0
+
+
+TABLE = "size,kind\n" + "\n".join(f"{row / 7:.3f},{'ab'[row % 2]}" for row in range(40)) + "\n"
+
+
+def test_data_finds_its_task_and_space_and_says_what_it_understood(automl, tmp_path):
+    (tmp_path / "mine.csv").write_text(TABLE)
+    arguments = ("--data", "mine.csv", "--target", "kind", "--evaluator", "cost", "--trials", "1", "--no-mlflow")
+    ran = automl("search", *arguments)
+    assert ran.code == 0, ran.err
+    assert "mine.csv: understood as task csv: a table of 2 columns, of which 'kind' is learnt" in ran.err
+    assert "the search space is mlp" in ran.err
+    studies = automl("studies").out
+    assert "mlp-sep_crossover-1" in studies
+    again = automl("search", *arguments, "--space", "mlp", "--set", "task.seed=3", "--quiet")
+    assert (again.code, again.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "--data nowhere: no file or folder 'nowhere'"),
+        (["--data", "mine.csv"], "--data mine.csv: mine.csv: a table; name the column to learn as --target"),
+        (["--data", "mine.csv", "--target", "kin"], "there is no column 'kin'; the columns are size, kind"),
+        (["--data", "empty"], "--data empty: empty: an empty folder, which no task can read"),
+        (["--data", "mine.csv", "--task", "arrays"], "which the task 'arrays' cannot read"),
+        (["--target", "kind"], "--target kind: names a column of the table given by --data"),
+    ],
+)
+def test_data_that_are_not_understood_are_a_mistake_of_usage(arguments, message, automl, tmp_path):
+    (tmp_path / "mine.csv").write_text(TABLE)
+    (tmp_path / "empty").mkdir()
+    ran = automl("search", *arguments, "--evaluator", "cost")
+    assert ran.code == 2
+    assert ran.err.startswith("error: ")
+    assert message in ran.err
+    assert not (tmp_path / "automl.db").exists()

@@ -1,16 +1,14 @@
 """Every hook, component and setting is in the documents, and what the documents name exists."""
 
-import importlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-import typer
 from pydantic_core import PydanticUndefined
 
 from automl.cascade import FailureKind
-from automl.cli._app import COMMANDS
+from automl.cli._app import COMMANDS, command_of
 from automl.definition import Budget, ComponentSpec, Correlation, Execution, StudyDefinition
 from automl.hooks import Hooks
 from automl.plugins import BUNDLED, KINDS, load_plugins
@@ -149,7 +147,7 @@ def test_python_of_the_readme_runs(documents, fences, run, tmp_path):
 
 
 def flags_of(command):
-    found = typer.main.get_command(importlib.import_module(f"automl.cli.{command}").app)
+    found = command_of(command)
     commands = [found, *getattr(found, "commands", {}).values()]
     return {option for one in commands for parameter in one.params for option in parameter.opts} | {"--help"}
 

@@ -65,6 +65,7 @@ def test_plugins_of_the_tutorials_are_found(documents, fences, run: Run, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", KINDS)
 def test_commands_of_a_tutorial_run(kind, documents, fences, run: Run, tmp_path):
     page = fences(documents[f"docs/tutorials/{kind}.md"])
@@ -75,6 +76,7 @@ def test_commands_of_a_tutorial_run(kind, documents, fences, run: Run, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_tutorial_leads_from_photos_to_a_model(documents, fences, run: Run, tmp_path):
     """From one's own pictures to an exported network that answers for one of them, as ONNX and as PyTorch."""
     pytest.importorskip("onnxruntime", reason="the tutorial exports ONNX, which needs the extra `onnx`")
@@ -88,3 +90,14 @@ def test_tutorial_leads_from_photos_to_a_model(documents, fences, run: Run, tmp_
     card = (tmp_path / "deployed" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert len(prepared) == 2
     assert all(number in card for number in prepared), "use.py prepares images with other numbers than the card's"
+
+
+@pytest.mark.slow
+def test_programs_for_those_who_move_run(documents, fences, run: Run, tmp_path):
+    page = fences(documents["docs/moving.md"])
+    names = written(page, tmp_path)
+    assert names == ["from_nni.py", "from_optuna.py"]
+    for name in names:
+        done = run([name], tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 1, "importing the file must not search again"

@@ -175,7 +175,7 @@ RUN = {
     "no member": Flawed(
         strategy("return Proposal(Architecture.of({'depth': 99}))", more="from automl import Architecture"),
         "it proposes an architecture that is not in the space",
-        "depth",
+        "no valid answer",
     ),
     "metrics of failed trials": Flawed(
         strategy(tell="trial.metrics['score']"), "it raises KeyError (flawed.py, line 10)", "KeyError: 'score'"

@@ -66,7 +66,7 @@ def test_every_arm_can_be_built_and_trains_alike(name: str, images: None) -> Non
     assert with_tests["evolution"]
 
 
-def test_no_layer_at_all_is_the_first_of_the_listed() -> None:
+def test_no_layer_at_all_is_the_first_of_the_listed(images: None) -> None:
     comparison = read_study_file(shipped_studies()["evonorm_cifar10"]).comparison
     space = Workshop.of(comparison).prepared["published"].cascade.space
     listed = comparison.settings.strategies[-1].options["architectures"]

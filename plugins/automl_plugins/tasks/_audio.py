@@ -88,9 +88,10 @@ def to_float(samples: npt.NDArray[np.generic]) -> Samples:
     if samples.dtype.kind == "f":
         return samples.astype(np.float32)
     if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
+        return ((samples.astype(np.float32) - 128) / 128).astype(np.float32)
     half = float(2 ** (8 * samples.dtype.itemsize - 1))
-    return (samples.astype(np.float64) / half).astype(np.float32)
+    scaled: Samples = (samples.astype(np.float64) / half).astype(np.float32)
+    return scaled
 
 
 def fitted(samples: Samples, length: int) -> Samples:
@@ -101,4 +102,5 @@ def fitted(samples: Samples, length: int) -> Samples:
     elif surplus < 0:
         samples = np.pad(samples, (-surplus // 2, -surplus - -surplus // 2))
     peak = float(np.abs(samples).max(initial=0.0))
-    return samples / np.float32(peak) if peak > 0 else samples
+    scaled: Samples = (samples / peak).astype(np.float32) if peak > 0 else samples
+    return scaled

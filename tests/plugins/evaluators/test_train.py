@@ -353,6 +353,21 @@ def test_light_augmentation_shifts_and_mirrors_as_a_loop_would():
     assert changed.shape == images.shape
 
 
+def test_a_task_may_bring_its_own_augmentation(task, monkeypatch):
+    seen = []
+
+    def blank(self, inputs, generator):
+        seen.append((inputs.shape[1:], generator.initial_seed()))
+        return torch.zeros_like(inputs)
+
+    monkeypatch.setattr(type(task), "augment", blank)
+    _train(task, "conv", augmentation="none", epochs=1)
+    assert not seen
+    _train(task, "conv", augmentation="light", epochs=1)
+    assert {shape for shape, _ in seen} == {task.input_shape}
+    assert len({seed for _, seed in seen}) == 1
+
+
 def test_augmentation_mirrors_nothing_where_that_changes_the_meaning():
     images = torch.rand(30, 1, 8, 8) + 1
     changed = light_augmentation(images, False, torch.Generator().manual_seed(0))

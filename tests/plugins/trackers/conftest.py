@@ -103,7 +103,7 @@ def _seen(client: Any, run: Any) -> Seen:
         info.status,
         info.start_time,
         info.end_time,
-        dict(run.data.tags),
+        {name: value.replace(info.run_id, "RUN") for name, value in run.data.tags.items()},
         dict(run.data.params),
         {name: [(point.step, point.timestamp, point.value) for point in curve] for name, curve in curves.items()},
         info.run_id,

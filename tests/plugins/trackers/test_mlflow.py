@@ -83,7 +83,7 @@ def test_curves_are_stepped_metrics_and_end_in_the_final_value(mirrored: Any, vi
 
 def test_best_trials_carry_their_rank_architecture_and_drawing(mirrored: Any, view: Any) -> None:
     ranked = {run.tags["automl.rank"]: number for number, run in view.children.items() if "automl.rank" in run.tags}
-    assert [ranked[str(place)] for place in range(1, 11)] == [trial.number for trial in mirrored.top(10)]
+    assert [ranked[f"{place:02d}"] for place in range(1, 11)] == [trial.number for trial in mirrored.top(10)]
     best = mirrored.best[0]
     for folder in (view.children[best.number].folder, view.parent.folder / "best"):
         assert json.loads((folder / "architecture.json").read_text()) == best.architecture.to_json()
@@ -321,7 +321,7 @@ def client_of(compared: Any) -> Any:
 def test_comparison_is_one_run_with_its_figures_and_files(compared: Any) -> None:
     client = client_of(compared)
     (experiment,) = [each for each in client.search_experiments() if each.name == "automl"]
-    (run,) = client.search_runs([experiment.experiment_id])
+    (run,) = client.search_runs([experiment.experiment_id], "tags.`automl.kind` = 'comparison'")
     report = compared.report()
     assert (run.info.run_name, run.info.status, run.data.tags["automl.kind"]) == ("two", "FINISHED", "comparison")
     assert run.data.params["strategies.regularized_evolution"] == "regularized_evolution"

@@ -16,14 +16,17 @@ from automl.storage.store import Lease, Store
 from automl_plugins.trackers._mlflow_mirror import content, places
 from automl_plugins.trackers._mlflow_mirror.connection import Connection, gentle_sqlite
 from automl_plugins.trackers._mlflow_mirror.fold import Course
+from automl_plugins.trackers._mlflow_mirror.lock import only_one
 from automl_plugins.trackers._mlflow_mirror.mirror import Mirror
+from automl_plugins.trackers._mlflow_mirror.parent import parent_of
 
 
 class Bench:
     """A study whose rows a test writes by hand, and its mirror."""
 
-    def __init__(self, folder: Path) -> None:
-        definition = StudyDefinition.model_validate({"name": "hand", "space": "nowhere:Space", "objectives": ["a:max"]})
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        given = {"name": "hand", "space": "nowhere:Space", "objectives": ["a:max"], **settings}
+        definition = StudyDefinition.model_validate(given)
         self.store = Store(str(folder / "automl.db"))
         components = {"space nowhere:Space": {"target": "nowhere:Space"}}
         self.store.create_study("hand", definition.model_dump(mode="json"), components=components, environment={})
@@ -50,12 +53,14 @@ class Bench:
         self.revision += 1
         return self.revision
 
-    def mirror(self, children: Any = "auto") -> None:
+    def mirror(self, children: Any = "auto", every: float | None = None) -> None:
         with gentle_sqlite(self.place):
             mirror = Mirror(Connection(self.place, "automl"), self.study, children)
             while mirror.catch_up():
                 pass
             mirror.settle()
+            if every is not None:
+                mirror.show_best(every)
 
 
 def record(number: int, **values: Any) -> TrialRecord:
@@ -80,6 +85,12 @@ def record(number: int, **values: Any) -> TrialRecord:
         "finished": None,
     }
     return TrialRecord(number=number, **(fields | values))
+
+
+def standing(view: Any) -> dict[int, tuple[str | None, str | None]]:
+    tags = {number: run.tags for number, run in view.children.items()}
+    found = {number: (each.get("automl.rank"), each.get("automl.pareto")) for number, each in tags.items()}
+    return {number: each for number, each in found.items() if any(each)}
 
 
 @pytest.fixture
@@ -125,7 +136,74 @@ def test_rank_moves_on_when_a_better_trial_comes(bench: Bench, look: Any) -> Non
         if number in (0, 11):
             bench.mirror()
     ranks = {number: run.tags.get("automl.rank") for number, run in look(bench.place.uri).children.items()}
-    assert ranks == {0: None, 1: None} | {number: str(12 - number) for number in range(2, 12)}
+    assert ranks == {0: None, 1: None} | {number: f"{12 - number:02d}" for number in range(2, 12)}
+
+
+def test_rank_and_front_are_those_of_the_study_and_move_on_while_it_runs(tmp_path: Path, look: Any) -> None:
+    bench = Bench(tmp_path, objectives=["a:max", "b:min"], constraints=["b <= 8"])
+    lease = bench.begin()
+    told = [(1.0, 5.0), (2.0, 6.0), (2.0, 4.0), (9.0, 9.0), (1.0, 1.0), (2.0, 4.0)]
+    for number, (a, b) in enumerate(told):
+        metrics = {"a": a, "b": b}
+        bench.add(lease, number, state="completed", metrics=metrics, told_order=number, finished=2_000.0)
+        if number == 1:
+            bench.mirror()
+            assert standing(look(bench.place.uri)) == {}
+            bench.mirror(every=0.0)
+            assert standing(look(bench.place.uri)) == {1: ("01", "true"), 0: ("02", "true")}
+    bench.end(lease, "completed")
+    bench.mirror()
+    front = {trial.number for trial in bench.study.best}
+    expected = {
+        trial.number: (f"{place:02d}", "true" if trial.number in front else None)
+        for place, trial in enumerate(bench.study.top(10), 1)
+    }
+    assert front == {2, 4, 5}
+    assert standing(look(bench.place.uri)) == expected
+    bench.store.close()
+
+
+def test_late_trial_of_the_ranking_gets_a_run_although_it_was_never_the_best(
+    bench: Bench, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automl_plugins.trackers._mlflow_mirror.mirror.AUTO_CHILDREN", 2)
+    lease = bench.begin()
+    for number in range(15):
+        metrics = {"a": 100.0 - number}
+        bench.add(lease, number, state="completed", metrics=metrics, told_order=number, finished=2_000.0)
+    bench.end(lease, "completed")
+    bench.mirror()
+    assert sorted(look(bench.place.uri).children) == list(range(10))
+
+
+def test_what_the_strategy_did_and_whether_it_is_a_repeat_can_be_searched() -> None:
+    tags = content.trial_tags(record(7, note={"operator": "mutation", "parents": [3, 4]}, duplicate_of=3))
+    assert (tags["automl.operator"], tags["automl.parents"], tags["automl.is_repeat"]) == ("mutation", "3, 4", "true")
+    tags = content.trial_tags(record(7, note={"parents": "odd"}))
+    assert tags["automl.is_repeat"] == "false"
+    assert not {"automl.operator", "automl.parents"} & tags.keys()
+
+
+def test_model_logged_before_the_mirror_has_begun_finds_the_run_that_the_mirror_goes_on_with(
+    bench: Bench, look: Any
+) -> None:
+    lease = bench.begin()
+    bench.add(lease, 0, state="completed", metrics={"a": 1.0}, told_order=0, finished=1_001.0)
+    bench.end(lease, "completed")
+    with gentle_sqlite(bench.place):
+        connection = Connection(bench.place, "automl")
+        made = parent_of(connection, bench.study, bench.place)
+        assert parent_of(connection, bench.study, bench.place) == made
+    assert look(bench.place.uri).parent.status == "FINISHED"
+    bench.mirror()
+    seen = look(bench.place.uri)
+    assert (seen.parent.run_id, seen.children[0].status) == (made, "FINISHED")
+
+
+def test_model_waits_in_vain_for_a_writer_that_makes_no_run(bench: Bench) -> None:
+    with gentle_sqlite(bench.place), only_one(bench.study.record.uid, bench.place, 0.0) as other:
+        assert other is None
+        assert parent_of(Connection(bench.place, "automl"), bench.study, bench.place, seconds=0.0) == ""
 
 
 def test_rejected_trial_is_a_killed_run_with_its_reason(bench: Bench, look: Any) -> None:

@@ -71,7 +71,7 @@ def peak_bytes(network: nn.Module, inputs: Tensor) -> int:
     # Not inference mode: there, operations that are made of others arrive whole, and what they make within is not seen.
     with torch.no_grad(), LiveTensors(held) as live:
         network(inputs)
-    return live.peak
+    return int(live.peak)
 
 
 def peak_bytes_of_cuda(run: Callable[[], object], device: torch.device, before: int) -> int:

@@ -33,7 +33,8 @@ class Conditions:
     device: str
     name: str
     threads: int
-    torch: str
+    version: str
+    """Of torch."""
 
     @classmethod
     def of(cls, device: torch.device, threads: int) -> Conditions:
@@ -43,7 +44,7 @@ class Conditions:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"device": self.device, "name": self.name, "threads": self.threads, "torch": self.torch}
+        return {"device": self.device, "name": self.name, "threads": self.threads, "torch": self.version}
 
 
 def processor() -> str:

@@ -1,8 +1,9 @@
 """A comparison in MLflow: one run with its settings, each strategy's curve and final figures, and the report's files.
 
 Below it lies a run per strategy with the same figures under the same names, so that MLflow's charts show the strategies
-side by side; a saved view opens them so. Its studies, often hundreds, are not mirrored one by one. Everything is made from the store, so that the same comparison
-always gives the same run; the run is found again by the comparison's uid and written anew.
+side by side; a saved view opens them so. Its studies, often hundreds, are not mirrored one by one. Everything is made
+from the store, so that the same comparison always gives the same run; the run is found again by the comparison's uid
+and written anew.
 """
 
 from __future__ import annotations

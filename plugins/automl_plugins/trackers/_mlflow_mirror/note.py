@@ -91,7 +91,7 @@ def _searched(study: Study) -> str:
     ]
     return (
         f"Searched the space `{definition.space.name}` by `{definition.strategy.name}` on the task "
-        f"`{definition.task.name}`, evaluated by {evaluators}, for {_text(goal or 'the default objective')}; "
+        f"`{definition.task.name}`, evaluated by {evaluators}, for `{goal}`; "
         f"budget {' or '.join(filter(None, budget)) or 'unlimited'}, seed {definition.seed}."
     )
 

@@ -20,7 +20,7 @@ PREFIX = "mlflow.sharedViewState."
 
 STUDY, TOP, FRONT, STOPPED, MODELS, STRATEGIES = "study", "top", "front", "stopped", "models", "strategies"
 TITLES: Mapping[str, str] = {
-    STUDY: "the study, with its curves",
+    STUDY: "the run, with its curves",
     TOP: "top trials",
     FRONT: "Pareto front",
     STOPPED: "trials that failed or were rejected",
@@ -109,7 +109,7 @@ def study_views(name: str, uid: str, created: float, run: str, goal: Goal, decis
     first = goal.objectives[0]
     limits = [metric(limit.metric) for limit in goal.constraints]
     measured = list(dict.fromkeys([*(metric(each.metric) for each in goal.objectives), *limits]))
-    tail = [tag("trial_state"), tag("operator")]
+    tail = [tag("operator")]
     if len(decisions) <= _MOST_DECISIONS:
         tail += [f"params.`{key_of(each)}`" for each in decisions]
     feasible = [
