@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl.api import load_study, resume, search
     from automl.architecture import Architecture
     from automl.asking import AskedTrial
+    from automl.auxiliary import HasAuxiliaryOutputs, training_outputs
     from automl.cascade import Cascade, Job, OnReport, Outcome
     from automl.catalogue import Catalogue, CatalogueEntry, CataloguePage, Plot
     from automl.comparison.api import compare
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from automl.supernet import Selectable, Supernet, chosen_network, selectables
     from automl.tables import Column, NotInTable, Table, TableEvaluator, load_table, write_table
     from automl.task import Split, SplitName, Task, TaskKind, TensorSplit, digest_of
+    from automl.threads import threads_fixed
     from automl.tracker import Progress, Tracker
     from automl.trial import Trial, TrialState
 
@@ -118,6 +120,7 @@ _HOMES = {
     "api": ("load_study", "resume", "search"),
     "architecture": ("Architecture",),
     "asking": ("AskedTrial",),
+    "auxiliary": ("HasAuxiliaryOutputs", "training_outputs"),
     "cascade": ("Cascade", "Job", "OnReport", "Outcome"),
     "catalogue": ("Catalogue", "CatalogueEntry", "CataloguePage", "Plot"),
     "comparison.api": ("compare",),
@@ -212,6 +215,7 @@ _HOMES = {
     "supernet": ("Selectable", "Supernet", "chosen_network", "selectables"),
     "tables": ("Column", "NotInTable", "Table", "TableEvaluator", "load_table", "write_table"),
     "task": ("Split", "SplitName", "Task", "TaskKind", "TensorSplit", "digest_of"),
+    "threads": ("threads_fixed",),
     "tracker": ("Progress", "Tracker"),
     "trial": ("Trial", "TrialState"),
 }
@@ -267,6 +271,7 @@ __all__ = [
     "Goal",
     "GraphSpace",
     "Guess",
+    "HasAuxiliaryOutputs",
     "Index",
     "InputKind",
     "Integer",
@@ -379,8 +384,10 @@ __all__ = [
     "selectables",
     "set_mode",
     "study_file",
+    "threads_fixed",
     "trainable",
     "trained_models",
+    "training_outputs",
     "weighted_layers",
     "write_files",
     "write_table",

@@ -73,45 +73,51 @@ def search(
         ConfigurationError: something in the definition is wrong; nothing was written.
         StoreError: the store failed.
     """
-    chosen = dict(options or {})
-    task, suited = own_task(chosen, task, data, target)
     definition = definition_of(
-        chosen,
-        {"space": space or suited or "nas_cell", "strategy": strategy, "task": task},
-        evaluators,
-        trackers,
-        {"trials": trials, "time": seconds},
+        options,
+        {"space": space, "strategy": strategy, "task": task},
+        (data, target),
+        {"evaluators": evaluators, "trackers": trackers},
         {"name": study, "objectives": tuple(objectives), "constraints": tuple(constraints), "seed": seed},
-        {"reference": reference, "execution": execution},
+        {"budget": {"trials": trials, "time": seconds}, "reference": reference, "execution": execution},
     )
     return start(definition, storage=storage)
 
 
 def definition_of(
-    chosen: dict[str, Mapping[str, Any]],
-    names: Mapping[str, str],
-    evaluators: Sequence[str],
-    trackers: Sequence[str],
-    budget: Mapping[str, Any],
+    options: Mapping[str, Mapping[str, Any]] | None,
+    components: Mapping[str, str | None],
+    own_data: tuple[str | Path | None, str | None],
+    several: Mapping[str, Sequence[str]],
     settings: Mapping[str, Any],
     tables: Mapping[str, Mapping[str, Any] | None],
 ) -> StudyDefinition:
-    """Return the definition of these components, each with the options that ``chosen`` has for it, and settings.
+    """Return the definition that the arguments of `search` describe.
+
+    Args:
+        options: of components, by name or kind.
+        components: names of the space, the strategy and the task.
+        own_data: ``data`` and ``target``.
+        several: names of evaluators and trackers.
+        settings: single values.
+        tables: groups of values; those that are ``None`` are as by default.
 
     Raises:
-        UsageError: an option is for no component.
+        UsageError: an option is for no component, or ``target`` is given without ``data``.
         DefinitionError: a setting is wrong.
     """
-    components: dict[str, Any] = {kind: _spec(chosen, kind, name) for kind, name in names.items()}
-    components["evaluators"] = tuple(_spec(chosen, "", name) for name in evaluators)
-    components["trackers"] = tuple(_spec(chosen, "", name) for name in trackers)
+    chosen = dict(options or {})
+    task, suited = _own_task(chosen, str(components["task"]), *own_data)
+    names = {**components, "space": components["space"] or suited or "nas_cell", "task": task}
+    values: dict[str, Any] = {kind: _spec(chosen, kind, str(name)) for kind, name in names.items()}
+    values |= {kind: tuple(_spec(chosen, "", name) for name in given) for kind, given in several.items()}
     if chosen:
         raise UsageError(f"options for {', '.join(map(repr, chosen))}, but the study has no such component")
     given = {name: dict(table) for name, table in tables.items() if table is not None}
-    return parse_definition({**components, "budget": dict(budget), **settings, **given})
+    return parse_definition({**values, **settings, **given})
 
 
-def own_task(
+def _own_task(
     chosen: dict[str, Mapping[str, Any]], task: str, data: str | Path | None, target: str | None
 ) -> tuple[str, str]:
     """Return the task that reads ``data`` and the space that suits it, and put the task's options into ``chosen``."""

@@ -5,16 +5,15 @@ The four panels share one layout, that of all nodes and edges together, so that 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from automl.canvas import ImageFormat, blank_figure, file_of
 from automl.drawing import (
     _INK,
-    ImageFormat,
     Node,
     _box,
     _colours,
@@ -82,9 +81,6 @@ def draw_crossover(path: EditPath, taken: Iterable[int], title: str, image_forma
         title: one line above the picture.
         image_format: ``png`` or ``svg``.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     closed = path.closure(taken)
     panels, layout = _panels(path, closed)
     left, right, bottom, top = _extent(layout)
@@ -92,8 +88,7 @@ def draw_crossover(path: EditPath, taken: Iterable[int], title: str, image_forma
     columns = 1 if width > _WIDE else 2
     rows = len(panels) // columns
     size = columns * width, _HEADING + rows * (height + _HEAD) + _FOOT
-    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(*size, dots=_DOTS_PER_INCH)
     figure.text(0.5, 1 - 0.12 / size[1], title, ha="center", va="top", fontsize=12, color=_INK)
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
@@ -106,11 +101,7 @@ def draw_crossover(path: EditPath, taken: Iterable[int], title: str, image_forma
         figure.text(*place, panel.title, ha="center", va="bottom", fontsize=10, weight="bold", color=_INK)
         _draw_panel(axes, layout, panel)
     _draw_legend(figure)
-    output = io.BytesIO()
-    figure.savefig(
-        output, format=image_format, metadata={"Date": None} if image_format == "svg" else {"Software": None}
-    )
-    return output.getvalue()
+    return file_of(figure, image_format)
 
 
 def _panels(path: EditPath, closed: int) -> tuple[list[_Panel], _Layout]:

@@ -10,7 +10,6 @@ and never under one. Equal labels have equal colours, as far as possible the sam
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import textwrap
@@ -21,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import networkx as nx
 
+from automl.canvas import ImageFormat, blank_figure, file_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ImageFormat = Literal["png", "svg"]
 Node: TypeAlias = Hashable
 Point: TypeAlias = tuple[float, float]
 
@@ -35,7 +35,6 @@ _INCH_PER_LETTER, _INCH_PER_LABEL_LETTER, _INCH_PER_TITLE_LETTER = 0.085, 0.07, 
 _BOX_HEIGHT, _ROW_GAP, _LAYER_GAP, _FREE_GAP = 0.42, 0.34, 0.62, 0.3
 _WIDEST_FOR_TITLE = 8.5
 _LETTERS_PER_LINE = 22
-_DOTS_PER_INCH = 150
 _TERMINAL, _INK, _EDGE = "#e8e8e8", "#202020", "#606060"
 # Paul Tol's light qualitative scheme: distinct for the colour-blind, and dark ink is readable on all of them.
 _COLOURS = (
@@ -85,16 +84,12 @@ def draw(graph: nx.DiGraph[Any], title: str, image_format: ImageFormat = "png") 
     >>> draw(nx.DiGraph([("input", "output")]), "a line")[1:4]
     b'PNG'
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     layout = _layout(_without_root(graph))
     left, right, bottom, top = _extent(layout)
     width, height = max(right - left, 2.4, min(_WIDEST_FOR_TITLE, len(title) * _INCH_PER_TITLE_LETTER)), top - bottom
     heading = "\n".join(textwrap.wrap(title, int(width / _INCH_PER_TITLE_LETTER)))
     head = 0.16 + 0.2 * len(heading.splitlines())
-    figure = Figure(figsize=(width, height + head), dpi=_DOTS_PER_INCH, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(width, height + head)
     axes = figure.add_axes((0, 0, 1, height / (height + head)))
     middle = (left + right) / 2
     axes.set_xlim(middle - width / 2, middle + width / 2)
@@ -106,10 +101,7 @@ def draw(graph: nx.DiGraph[Any], title: str, image_format: ImageFormat = "png") 
     for node, box in layout.boxes.items():
         if box.lines:
             _draw_box(axes, box, layout.centres[node])
-    output = io.BytesIO()
-    metadata = {"Date": None} if image_format == "svg" else {"Software": None}
-    figure.savefig(output, format=image_format, metadata=metadata)
-    return output.getvalue()
+    return file_of(figure, image_format)
 
 
 # Layout.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl.api import DEFAULT_STORAGE, MAY_DIFFER, definition_of, extend, found_or_made, own_task
+from automl.api import DEFAULT_STORAGE, MAY_DIFFER, definition_of, extend, found_or_made
 from automl.asking import Asking
 from automl.conditions import Condition
 from automl.environment import check_unchanged, component_versions, use_files_of
@@ -47,18 +47,16 @@ def open_study(
         UsageError: there is such a study with another definition.
         ConfigurationError: something in the definition is wrong; nothing was written.
     """
-    chosen = dict(options or {})
-    task, suited = own_task(chosen, task, data, target)
     if not evaluators:
-        evaluators, chosen[TOLD] = (TOLD,), {"reports": _announced(objectives, constraints)}
+        evaluators, told = (TOLD,), {"reports": _announced(objectives, constraints)}
+        options = {**(options or {}), TOLD: told}
     definition = definition_of(
-        chosen,
-        {"space": space or suited or "nas_cell", "strategy": strategy, "task": task},
-        evaluators,
-        trackers,
-        {"trials": trials, "time": seconds},
+        options,
+        {"space": space, "strategy": strategy, "task": task},
+        (data, target),
+        {"evaluators": evaluators, "trackers": trackers},
         {"name": name, "objectives": tuple(objectives), "constraints": tuple(constraints), "seed": seed},
-        {"reference": reference, "execution": execution},
+        {"budget": {"trials": trials, "time": seconds}, "reference": reference, "execution": execution},
     )
     study, is_new = found_or_made(prepare(definition), Store(storage), may_differ=(*MAY_DIFFER, "budget"))
     if not is_new and (study.record.trials_budget, study.record.time_budget) != (trials, seconds):

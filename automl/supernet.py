@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from automl.architecture import Architecture
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch.nn import Module as _Module
 else:
     _Module = object
+
+_CHOICES = "_automl_choices"
 
 
 class Supernet(ABC, _Module):
@@ -70,7 +72,8 @@ class Selectable(Protocol):
     One module may make many choices (one for each node of a layer). Contract:
 
     * It starts with equal weights, at temperature 1, and all candidates. Logits are no weights of the function: who
-      trains the rest leaves `selection_parameters` out, and trains them on other data.
+      trains the rest leaves `selection_parameters` out, and trains them on other data. The last axis of each is that of
+      the candidates.
     * `focus` limits each call to some candidates, whose weights then add up to 1, to bound time and memory.
     * `choose` ends the mixture: the candidate of the largest logit, the first of several, counts alone and exactly.
       Logits are not looked at again. `pruned` is then a module without the others, and computes the same.
@@ -83,7 +86,7 @@ class Selectable(Protocol):
 
     @property
     def candidates(self) -> Sequence[str]:
-        """Names of what there is to choose from, as a person reads them."""
+        """Names of what there is to choose from, all different, as a person reads them."""
 
     def selection_parameters(self) -> Sequence[nn.Parameter]:
         """Return the logits."""
@@ -116,15 +119,71 @@ def selectables(network: nn.Module) -> Iterator[tuple[str, Selectable]]:
 
 
 def chosen_network(network: nn.Module) -> nn.Module:
-    """Return a copy of ``network`` in which every module that chooses has become what it chose.
+    """Return a copy of ``network`` in which every module that chooses has become what it chose; see `choices_of`.
 
     Raises:
         UsageError: one of them has not chosen yet.
     """
+    choices = {name: _choices(module) for name, module in selectables(network)}
     replacements = {name: module.pruned() for name, module in selectables(network)}
     if "" in replacements:
-        return replacements[""]
-    made = copy.deepcopy(network)
-    for name, module in replacements.items():
-        made.set_submodule(name, module)
+        made = replacements[""]
+    else:
+        made = copy.deepcopy(network)
+        for name, module in replacements.items():
+            made.set_submodule(name, module)
+    setattr(made, _CHOICES, {**choices_of(network), **choices})
     return made
+
+
+def choices_of(network: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Return what was chosen in a network that `chosen_network` made; empty for every other.
+
+    By the name of the module that chose: the names of its candidates, one for each choice, in the order of its logits.
+    With these `chosen_as` makes the same network of a fresh one, so that weights alone need to be kept.
+    """
+    return dict(getattr(network, _CHOICES, {}))
+
+
+def chosen_as(network: nn.Module, choices: Mapping[str, Sequence[str]]) -> nn.Module:
+    """Let ``network`` choose as another did, whose `choices_of` are given, and return its `chosen_network`.
+
+    Raises:
+        ValueError: its modules that choose are others, or have other candidates.
+    """
+    modules = dict(selectables(network))
+    if modules.keys() != choices.keys():
+        raise ValueError(f"chosen was in {_listed(choices)}, but there is a choice in {_listed(modules)}")
+    for name, module in modules.items():
+        _choose_as(module, choices[name], name)
+    return chosen_network(network)
+
+
+def _choices(module: Selectable) -> tuple[str, ...]:
+    names, found = module.candidates, []
+    for logits in module.selection_parameters():
+        rows = logits.detach().cpu().double().numpy().reshape(-1, len(names))
+        found += [names[place] for place in rows.argmax(1)]  # numpy's is the first of equals, as `choose` wants it
+    return tuple(found)
+
+
+def _choose_as(module: Selectable, choices: Sequence[str], name: str) -> None:
+    """Set the logits to 1 for what is to be chosen and to 0 for the rest, and choose."""
+    import torch
+
+    names, left = list(module.candidates), list(choices)
+    unknown = sorted(set(left) - set(names))
+    count = sum(logits.numel() // len(names) for logits in module.selection_parameters())
+    if unknown or len(left) != count:
+        found = f"{', '.join(unknown)} among the choices" if unknown else f"{len(left)} choices"
+        raise ValueError(f"{name or 'the network'} has {count} choices of {', '.join(names)}, but got {found}")
+    with torch.no_grad():
+        for logits in module.selection_parameters():
+            rows = logits.numel() // len(names)
+            places, left = [names.index(each) for each in left[:rows]], left[rows:]
+            logits.copy_(torch.eye(len(names))[places].view(logits.shape))
+    module.choose()
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(name or "the network" for name in names) or "no module"

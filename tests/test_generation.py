@@ -10,20 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sieved import DEAR, SIEVE, run, table
 
 from automl import Trial, TrialState
-from automl.api import start
 from automl.architecture import Architecture
 from automl.definition import StudyDefinition, parse_definition
 from automl.errors import ConfigurationError
 from automl.generation import Generations, Keep
 from automl.recipe import Recipe
-from automl.storage.records import TrialRecord
-from automl.study import Study
 from automl.testing.studies import Laboratory
 from automl_plugins.strategies.regularized_evolution import RegularizedEvolution
 
-SIEVE, DEAR = "automl_fakes:Partly", "automl_fakes:Landscape"
 WHY = "unsupported: nothing to measure it on"
 
 
@@ -108,25 +105,6 @@ def test_a_killed_study_that_keeps_the_best_is_the_uninterrupted_one(workers: in
     assert any(record.thresholds for record in whole.records)
     assert sum(record.attempts > 1 for record in broken.records) >= 3
     tested.store.close()
-
-
-def table(study: Study) -> list[TrialRecord]:
-    """Return everything about a study's trials but clocks, attempts, revisions and keys that its seed decides."""
-    unlike: dict[str, Any] = {"revision": 0, "started": 0.0, "finished": 0.0, "attempts": 0}
-    return [replace(record, **unlike) for record in study.records]
-
-
-def run(folder: Path, name: str, sieve: dict[str, Any]) -> Study:
-    values: dict[str, Any] = {
-        "name": name,
-        "space": {"name": "automl_fakes:MlpSpace"},
-        "task": {"name": "automl_fakes:NoData"},
-        "strategy": "random_search",
-        "evaluators": [{"name": SIEVE, **sieve}, {"name": DEAR}],
-        "budget": {"trials": 30},
-        "trackers": [],
-    }
-    return start(parse_definition(values), storage=str(folder / "automl.db"))
 
 
 def test_no_other_study_answers_one_that_keeps_the_best_but_its_own_repeats_do(tmp_path: Path) -> None:

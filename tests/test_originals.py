@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sieved import DEAR, SIEVE, run, table
 
 from automl import Trial, TrialState
-from automl.api import start
 from automl.architecture import Architecture
 from automl.definition import StudyDefinition, parse_definition
 from automl.errors import ConfigurationError
 from automl.originals import Originals, refuses, repeated
 from automl.recipe import Recipe
 from automl.storage.records import TrialRecord
-from automl.study import Study
 from automl.testing.studies import Laboratory
 from automl_plugins.strategies.regularized_evolution import RegularizedEvolution
 
-SIEVE, DEAR = "automl_fakes:Partly", "automl_fakes:Landscape"
 TRIAL = Trial(0, Architecture(()), "a", TrialState.COMPLETED, {"f": 1.0})
 
 
@@ -36,12 +33,6 @@ class Distinct(Laboratory):
 
 def laboratory(workers: int) -> Distinct:
     return Distinct(RegularizedEvolution, "automl_fakes:MlpSpace", budget=40, workers=workers)
-
-
-def table(study: Study) -> list[TrialRecord]:
-    """Return everything about a study's trials but clocks, attempts, revisions and keys that its seed decides."""
-    unlike: dict[str, Any] = {"revision": 0, "started": 0.0, "finished": 0.0, "attempts": 0}
-    return [replace(record, **unlike) for record in study.records]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -109,26 +100,11 @@ def test_a_candidate_without_the_metric_repeats_nothing() -> None:
     assert refuses({"stage": "f"}, {"f": 1.0}, {"stage": {1.0: 3}})
 
 
-def run(folder: Path, name: str, sieve: dict[str, Any], seed: int = 0, **more: Any) -> Study:
-    values: dict[str, Any] = {
-        "name": name,
-        "space": {"name": "automl_fakes:MlpSpace"},
-        "task": {"name": "automl_fakes:NoData"},
-        "strategy": "random_search",
-        "evaluators": [{"name": SIEVE, **sieve}, {"name": DEAR}],
-        "budget": {"trials": 40},
-        "trackers": [],
-        "seed": seed,
-        **more,
-    }
-    return start(parse_definition(values), storage=str(folder / "automl.db"))
-
-
 def test_another_study_answers_only_what_is_no_duplicate_here(tmp_path: Path) -> None:
     (tmp_path / "alone").mkdir()
-    run(tmp_path, "first", {"distinct": "cheap"}, seed=1, evaluation_seeds="shared")
-    alone = run(tmp_path / "alone", "second", {"distinct": "cheap"}, evaluation_seeds="shared")
-    second = run(tmp_path, "second", {"distinct": "cheap"}, evaluation_seeds="shared")
+    run(tmp_path, "first", {"distinct": "cheap"}, seed=1, evaluation_seeds="shared", trials=40)
+    alone = run(tmp_path / "alone", "second", {"distinct": "cheap"}, evaluation_seeds="shared", trials=40)
+    second = run(tmp_path, "second", {"distinct": "cheap"}, evaluation_seeds="shared", trials=40)
     assert any(record.is_cached for record in second.records)
     assert [(r.state, r.metrics, r.error) for r in second.records] == [
         (r.state, r.metrics, r.error) for r in alone.records
@@ -136,7 +112,7 @@ def test_another_study_answers_only_what_is_no_duplicate_here(tmp_path: Path) ->
 
 
 def test_the_architecture_itself_may_come_again_with_another_seed(tmp_path: Path) -> None:
-    study = run(tmp_path, "study", {"distinct": "cheap"}, evaluation_seeds="trial", count_duplicates=True)
+    study = run(tmp_path, "study", {"distinct": "cheap"}, evaluation_seeds="trial", count_duplicates=True, trials=40)
     first: dict[str, TrialRecord] = {}
     again = 0
     for record in study.records:
@@ -147,8 +123,8 @@ def test_the_architecture_itself_may_come_again_with_another_seed(tmp_path: Path
 
 
 def test_without_the_rule_nothing_is_compared_and_caches_stay_valid(tmp_path: Path) -> None:
-    run(tmp_path, "first", {}, evaluation_seeds="shared")
-    second = run(tmp_path, "second", {"distinct": ""}, evaluation_seeds="shared")
+    run(tmp_path, "first", {}, evaluation_seeds="shared", trials=40)
+    second = run(tmp_path, "second", {"distinct": ""}, evaluation_seeds="shared", trials=40)
     assert all(record.is_cached or record.duplicate_of is not None for record in second.records)
     assert not any("same" in (record.error or "") for record in second.records)
 

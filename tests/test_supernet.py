@@ -1,5 +1,6 @@
 """The two contracts of shared weights: what a space offers, and what modules that choose are."""
 
+import copy
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from automl import ConfigurationError, Selectable, Supernet, UsageError, chosen_network, selectables
+from automl.supernet import choices_of, chosen_as
 from automl.testing.problems import ConditionalSpace, TinyTask
 
 
@@ -37,10 +39,10 @@ class Pair(nn.Module):
     def pruned(self):
         if not self.is_chosen:
             raise UsageError("choose first")
-        return Plus(1.0)
+        return Plus(1.0 + float(self.logits.argmax()))
 
     def forward(self, x):
-        return x + 1.0
+        return x + 1.0 + float(self.logits.argmax())
 
 
 class Plus(nn.Module):
@@ -123,6 +125,45 @@ def test_a_network_that_chooses_becomes_what_it_chose():
 def test_a_network_that_has_not_chosen_is_not_pruned():
     with pytest.raises(UsageError, match="choose"):
         chosen_network(nn.Sequential(Pair()))
+
+
+def test_what_was_chosen_makes_the_same_network_of_a_fresh_one():
+    def fresh():
+        return nn.Sequential(nn.Sequential(Pair()), Pair(), nn.Linear(3, 3))
+
+    network = fresh()
+    with torch.no_grad():
+        network[1].logits.copy_(torch.tensor([[-2.0, -1.0]]))
+    for _, module in selectables(network):
+        module.choose()
+    made = chosen_network(network)
+    assert choices_of(made) == {"0.0": ("one",), "1": ("two",)}
+    assert choices_of(copy.deepcopy(made)) == choices_of(made) == choices_of(chosen_network(made))
+    assert choices_of(network) == choices_of(nn.Linear(2, 2)) == {}
+    again = chosen_as(fresh(), choices_of(made))
+    again.load_state_dict(made.state_dict())
+    assert choices_of(again) == choices_of(made)
+    torch.testing.assert_close(again(torch.zeros(3)), made(torch.zeros(3)))
+
+
+def test_a_network_that_is_a_choice_itself_is_remembered_too():
+    made = chosen_as(Pair(), {"": ["two"]})
+    assert choices_of(made) == {"": ("two",)}
+    assert float(made(torch.zeros(1))) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"0": ["one"], "5": ["one"]}, "chosen was in 0, 5, but there is a choice in 0"),
+        ({}, "chosen was in no module"),
+        ({"0": ["three"]}, "0 has 1 choices of one, two, but got three among the choices"),
+        ({"0": ["one", "one"]}, "but got 2 choices"),
+    ],
+)
+def test_choices_of_another_network_are_refused(choices, said):
+    with pytest.raises(ValueError, match=said):
+        chosen_as(nn.Sequential(Pair()), choices)
 
 
 def test_the_contracts_need_no_torch():

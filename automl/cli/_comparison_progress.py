@@ -10,6 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
+from automl.cli._live import live_line
 from automl.cli._output import number, plural, seconds
 from automl.comparison.comparison import Comparison, Member
 from automl.comparison.curves import curves_of
@@ -45,13 +46,7 @@ class ComparisonProgress:
             yield self
             self._write(self.line(self._done))
             return
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
-        with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
-            self._update = lambda text: live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        with live_line(self._stream) as self._update:
             self._update(self.line(self._before))
             yield self
         self._update = None

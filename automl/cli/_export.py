@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from automl.api import load_study
-from automl.cli._counts import nothing_feasible
 from automl.cli._output import console, print_json, table
 from automl.cli._program import command
-from automl.errors import ExitCode, UsageError, unknown_name
+from automl.cli._which import trial_number
+from automl.errors import UsageError, unknown_name
 from automl.exports.api import default_folder, exporters_of, find_ensemble
 from automl.exports.card import CARD
 from automl.exports.export import Subject, export_subject, require_verified
@@ -47,7 +45,7 @@ def export_and_report(
             raise UsageError(f"--ensemble: it has members of its own, so --trial {trial} means nothing; drop one")
         subject = Subject.of_ensemble(find_ensemble(study, ensemble, seed), study)
     else:
-        subject = Subject.of_models(_models(study, _trial(study, trial), seed, storage), study)
+        subject = Subject.of_models(_models(study, trial_number(study, trial), seed, storage), study)
     folder = out or default_folder(subject)
     checks = export_subject(subject, exporters, folder, lambda line: print(line, file=sys.stderr))
     if as_json:
@@ -68,18 +66,6 @@ def _settings(settings: Sequence[str], formats: Sequence[str]) -> Mapping[str, d
             raise UsageError(f"--set {text}: {unknown_name('format of this export', name, formats)}")
         found.setdefault(name, {})[option] = value
     return found
-
-
-def _trial(study: Study, text: str) -> int:
-    if text.isdigit():
-        return study.trial_record(int(text)).number
-    if text != "best":
-        raise UsageError(f"--trial {text}: write `best`, or the number of a trial (see `automl show {study.name}`)")
-    front = study.best
-    if not front:
-        print(f"error: {nothing_feasible(study)}; name a trial with --trial N", file=sys.stderr)
-        raise typer.Exit(ExitCode.NOTHING_FEASIBLE)
-    return front[0].number
 
 
 def _models(study: Study, trial: int, seed: int | None, storage: str) -> list[TrainedModel]:

@@ -85,6 +85,9 @@ Storage: TypeAlias = Annotated[
     str, typer.Option(metavar="URL", envvar="AUTOML_STORAGE", help="Database URL, or path of a SQLite file.")
 ]
 StudyName: TypeAlias = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", show_default=False)]
+BestOrTrial: TypeAlias = Annotated[
+    str, typer.Option("--trial", metavar="best|N", help="Which architecture: the best one, or that of a trial.")
+]
 NewStudyName: TypeAlias = Annotated[
     str | None, typer.Option("--study", metavar="NAME", help="Name of the new study; made up by default.")
 ]

@@ -21,10 +21,12 @@ def write_and_say(name: str, kind: str, out: Path | None) -> None:
         screen.print(f"  {path}", soft_wrap=True)
     place = shlex.quote(str(folder))
     screen.print("\nnext:")
-    for command, what in (
+    commands = [
         (f"pip install -e {place}", "install it; what you change then works at once"),
         (f"{program()} describe {plugin.kind} {plugin.name}", "see it"),
         (f"{program()} plugin check {plugin.distribution}", "check it against the rules of its kind"),
         (f"python -m pytest {place}", "the same rules and a test of your own, for continuous integration"),
-    ):
-        screen.print(f"  {command:<50} {what}", soft_wrap=True)
+    ]
+    width = max(len(command) for command, _ in commands)
+    for command, what in commands:
+        screen.print(f"  {command:<{width}}   {what}", soft_wrap=True)

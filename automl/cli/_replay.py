@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,7 +64,8 @@ def replay_and_report(wish: Wish, *, as_json: bool, quiet: bool) -> None:
         return None if study.state in _ENDED else go_on(study, extra_trackers=trackers, stopper=stopper)
 
     if carried_out(study, work, storage=wish.storage, quiet=quiet):
-        print(f"interrupted; go on with: {program()} replay {wish.bundle} --storage {wish.storage}")
+        again = f"{program()} replay {shlex.quote(str(wish.bundle))} --storage {shlex.quote(wish.storage)}"
+        print(f"interrupted; continue with: {again}", file=sys.stderr)
         raise typer.Exit(ExitCode.INTERRUPTED)
     found = compared(bundle, study, wish.tolerance)
     if as_json:

@@ -12,7 +12,6 @@ import typer
 from automl.api import load_study
 from automl.cascade import Interrupted
 from automl.cli._conduct import show_information
-from automl.cli._counts import nothing_feasible
 from automl.cli._draft import check_components, draft_of
 from automl.cli._flags import Flags
 from automl.cli._output import print_json
@@ -20,6 +19,7 @@ from automl.cli._program import command
 from automl.cli._retrain_progress import RetrainProgress
 from automl.cli._retrain_report import print_result, result_json
 from automl.cli._signals import stop_on_signals
+from automl.cli._which import trial_number
 from automl.definition import DefinitionError, StudyDefinition, parse_definition
 from automl.engine import Stopper
 from automl.errors import ExitCode, UsageError
@@ -119,22 +119,15 @@ def _definition(study: Study, wish: Wish) -> StudyDefinition:
 
 
 def _trial(study: Study, text: str) -> int:
-    if text.isdigit():
-        return study.trial_record(int(text)).number
-    if text != "best":
-        raise UsageError(f"--trial {text}: write `best`, or the number of a trial (see `automl show {study.name}`)")
-    front = study.best
-    if not front:
-        print(f"error: {nothing_feasible(study)}; name a trial with --trial N", file=sys.stderr)
-        raise typer.Exit(ExitCode.NOTHING_FEASIBLE)
-    if len(front) > 1:
+    """Return the trial, and say so where it is one of several best ones."""
+    number, front = trial_number(study, text), study.best
+    if text == "best" and len(front) > 1:
         metric = study.goal.objectives[0].metric
         print(
-            f"the Pareto front has {len(front)} trials; trial {front[0].number} is the best by {metric} "
-            "(--trial N for another)",
+            f"the Pareto front has {len(front)} trials; trial {number} is the best by {metric} (--trial N for another)",
             file=sys.stderr,
         )
-    return front[0].number
+    return number
 
 
 def _ensemble_trials(study: Study, wish: Wish) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from automl.cli._live import live_line
 from automl.cli._output import number, plural, seconds
 from automl.models.plan import Plan
 from automl.models.retraining import Step
@@ -40,13 +41,7 @@ class RetrainProgress:
         if self._is_quiet or not self._stream.isatty():
             yield
             return
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
-        with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
-            self._update = lambda text: live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        with live_line(self._stream) as self._update:
             yield
         self._update = None
 

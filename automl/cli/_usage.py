@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import typer
@@ -9,6 +10,15 @@ from typer.core import TyperGroup
 
 # What the parser raises; of its classes typer exports a grandchild only.
 UsageProblem: Any = typer.BadParameter.__mro__[2]
+
+# Typer's words, some of them pydantic's, and ours.
+_WORDS = {
+    ". Did you mean": "; did you mean",
+    " Value error,": "",
+    " Input should": " it should",
+    ", unable to parse string as an integer": "",
+    ", unable to parse string as a number": "",
+}
 
 
 class Group(TyperGroup):
@@ -29,14 +39,24 @@ def explained(problem: Any) -> str:
     if type(problem).__name__ == "NoArgsIsHelpError":
         return str(problem.format_message())
     if type(problem).__name__ == "NoSuchOption":
-        near = " or ".join(sorted(problem.possibilities or ()))
+        near = next(iter(problem.possibilities or ()), None)
         what = f"unknown option {name}" + (f"; did you mean {near}?" if near else "")
     else:
         what = " ".join(str(problem.format_message()).split()).rstrip(".")
-        what = what[:1].lower() + what[1:].replace(". Did you mean", "; did you mean").replace(" Value error,", "")
+        what = what[:1].lower() + what[1:]
+        for theirs, ours in _WORDS.items():
+            what = what.replace(theirs, ours)
+        what += _found(problem, what)
     if context is not None:
         what += f"   (see `{context.command_path} --help`)"
     return f"error: {what}"
+
+
+def _found(problem: Any, what: str) -> str:
+    """Return what was given in place of a number, say, as pydantic knows it; empty if ``what`` has it already."""
+    details = getattr(problem.__cause__ or problem.__context__, "errors", None)
+    given = details()[0].get("input") if callable(details) else None
+    return f", but got {given!r}" if isinstance(given, str | int | float) and repr(given) not in what else ""
 
 
 def plain_arguments(command: Any) -> Any:
@@ -49,14 +69,18 @@ def plain_arguments(command: Any) -> Any:
         plain_arguments(inner)
     for argument in command.params:
         if argument.param_type_name == "argument" and argument.metavar:
-            argument.get_usage_pieces = lambda _context, text=_in_usage(argument): [text]
-            argument.display_type_rich = lambda ctx: ""
+            argument.get_usage_pieces = partial(_usage_pieces, argument)
+            argument.display_type_rich = _no_type
     return command
 
 
-def _in_usage(argument: Any) -> str:
+def _usage_pieces(argument: Any, _context: Any) -> list[str]:
     word = str(argument.metavar)
     if " " in word:
-        return word
+        return [word]
     word = word if argument.required else f"[{word}]"
-    return word if argument.nargs == 1 else f"{word}..."
+    return [word if argument.nargs == 1 else f"{word}..."]
+
+
+def _no_type(ctx: Any) -> str:
+    return ""

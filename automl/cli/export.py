@@ -15,9 +15,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="export")
 def export(
     study: options.StudyName,
-    trial: Annotated[
-        str, typer.Option(metavar="best|N", help="Which architecture: the best one, or that of a trial.")
-    ] = "best",
+    trial: options.BestOrTrial = "best",
     formats: Annotated[
         list[str] | None,
         typer.Option(

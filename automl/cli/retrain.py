@@ -14,9 +14,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(name="retrain")
 def retrain(
     study: options.StudyName,
-    trial: Annotated[
-        str, typer.Option(metavar="best|N", help="Which architecture: the best one, or that of a trial.")
-    ] = "best",
+    trial: options.BestOrTrial = "best",
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Passes over the data; as in the search by default.")
     ] = None,

@@ -7,13 +7,13 @@ objects alone, so that no global figure or backend changes.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.canvas import GREY, INK, ImageFormat, blank_figure, file_of, make_plain
 from automl.comparison.curves import Curves, Which, quartiles
 from automl.comparison.definition import CONTROL
 from automl.comparison.statistics import AverageRank
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ImageFormat = Literal["png", "svg"]
-
-_INK, _PALE, _GREY = "#202020", "#d8d8d8", "#8a8a8a"
+_PALE = "#d8d8d8"
 # Okabe and Ito's scheme without black, grey and yellow, and two dark ones of Paul Tol's: distinct for the colour-blind.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#332288", "#999933")
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
 _MOST_BANDS = 6
 _MANY = 12
-_DOTS_PER_INCH = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +82,13 @@ def draw_curves(
     if log_x:
         _log_axis(axes, first, max(one.evaluations for one in curves))
     if optimum is not None:
-        lines.append((None, axes.axhline(optimum, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)))
+        lines.append((None, axes.axhline(optimum, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)))
     axes.set_xlabel("evaluations" + (" (logarithmic)" if log_x else ""))
     axes.set_ylabel(metric)
     spread = "median and quartiles" if has_bands else "median"
     _legend(axes, lines, which)
     _title(axes, title, f"best so far: {spread} of {_seeds(curves)}")
-    return _saved(figure, image_format)
+    return file_of(figure, image_format)
 
 
 def draw_ranks(
@@ -122,7 +119,7 @@ def draw_ranks(
     figure, axes = _figure(7.2, 1.5 + 0.3 * len(ranks))
     ordered = sorted(ranks, key=lambda one: one.rank)
     for place, one in enumerate(ordered):
-        colour = _GREY if one.label == control else _COLOURS[0]
+        colour = GREY if one.label == control else _COLOURS[0]
         is_filled = alike is None or one.label in alike or place == 0
         axes.plot([one.lower, one.upper], [place, place], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
         face = colour if is_filled else "white"
@@ -137,22 +134,13 @@ def draw_ranks(
     axes.grid(axis="x", color=_PALE, linewidth=0.6)
     axes.set_xlabel("average rank over the seeds (1 is best)")
     _title(axes, title, "filled: not significantly worse than the best" if alike is not None else "")
-    return _saved(figure, image_format)
+    return file_of(figure, image_format)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(width, height, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_GREY)
-    axes.tick_params(colors=_INK, labelsize=9)
+    make_plain(axes)
     return figure, axes
 
 
@@ -161,7 +149,7 @@ def _looks(labels: Sequence[str], control: str) -> list[_Look]:
     found, used = [], 0
     for label in labels:
         if label == control:
-            found.append(_Look(_GREY, "-", True))
+            found.append(_Look(GREY, "-", True))
             continue
         style = _STYLES[used // len(_COLOURS) % len(_STYLES)]
         found.append(_Look(_COLOURS[used % len(_COLOURS)], style, False))
@@ -245,7 +233,7 @@ def _legend(axes: Axes, lines: Sequence[tuple[Curves | None, Any]], which: Which
 
 
 def _title(axes: Axes, title: str, below: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=_INK, pad=20 if below else 8)
+    axes.set_title(title, loc="left", fontsize=11, color=INK, pad=20 if below else 8)
     if below:
         axes.annotate(
             below, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, color="#606060"
@@ -255,11 +243,3 @@ def _title(axes: Axes, title: str, below: str) -> None:
 def _seeds(curves: Sequence[Curves]) -> str:
     counts = sorted({len(one.seeds) for one in curves})
     return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
-
-
-def _saved(figure: Figure, image_format: ImageFormat) -> bytes:
-    """Return the file; nothing in it depends on the time of drawing."""
-    output = io.BytesIO()
-    metadata = {"Date": None} if image_format == "svg" else {"Software": None}
-    figure.savefig(output, format=image_format, metadata=metadata)
-    return output.getvalue()

@@ -7,27 +7,24 @@ no global figure or backend changes.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.comparison.picture import ImageFormat
+from automl.canvas import GREY, INK, ImageFormat, blank_figure, file_of, make_plain
 from automl.correlation.report import CorrelationReport, Finding
 from automl.correlation.statistics import Estimate, Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_INK, _PALE, _GREY, _SOFT = "#202020", "#d8d8d8", "#8a8a8a", "#606060"
+_PALE, _SOFT = "#d8d8d8", "#606060"
 # Okabe and Ito: blue for scores, green for aggregates, orange for counting; distinct for the colour-blind.
-_COLOURS = {"proxy": "#0072b2", "aggregate": "#009e73", "baseline": "#e69f00", "reference": _GREY}
+_COLOURS = {"proxy": "#0072b2", "aggregate": "#009e73", "baseline": "#e69f00", "reference": GREY}
 _MEANINGS = {"proxy": "score", "aggregate": "aggregate", "baseline": "counting", "reference": "beside the metric"}
 _DASHES = (0, (4, 3))
-_DOTS_PER_INCH = 150
 _BAR = 0.36
 _STRENGTH = 0.42
 _ACROSS = 4
@@ -39,18 +36,18 @@ _NAMES = {"ok": "", "constant": "constant", "constant_metric": "the metric is co
 def draw_correlations(report: CorrelationReport, *, image_format: ImageFormat = "png") -> bytes:
     """Return a picture of rho and tau of every score with their intervals, best rho at the top."""
     findings = sorted(report.findings, key=_by_rho)
-    figure = _figure(8.4, 1.7 + 0.42 * len(findings))
+    figure = blank_figure(8.4, 1.7 + 0.42 * len(findings), layout="constrained")
     axes: Axes = figure.add_subplot()
-    _plain(axes)
+    make_plain(axes)
     for place, finding in enumerate(findings):
         _draw_bars(axes, place, finding)
     axes.set_yticks(range(len(findings)), [finding.name for finding in findings])
     for label, finding in zip(axes.get_yticklabels(), findings, strict=True):
-        label.set_color(_INK if finding.role != "reference" else _SOFT)
+        label.set_color(INK if finding.role != "reference" else _SOFT)
         label.set_fontweight("bold" if finding.role == "baseline" else "normal")
     axes.set_ylim(len(findings) - 0.45, -0.55)
     _limit(axes, findings)
-    axes.axvline(0, color=_INK, linewidth=0.8, zorder=4)
+    axes.axvline(0, color=INK, linewidth=0.8, zorder=4)
     best = None if report.baseline is None else report.finding(report.baseline).spearman
     if best is not None:
         axes.axvline(best.value, color=_COLOURS["baseline"], linewidth=1.1, linestyle=_DASHES, zorder=2.5)
@@ -58,7 +55,7 @@ def draw_correlations(report: CorrelationReport, *, image_format: ImageFormat = 
     axes.set_xlabel(f"rank correlation with {report.sample.metric.name} (95 % intervals over architectures)")
     _legend(axes, {finding.role for finding in findings}, has_line=best is not None)
     _title(axes, report.name, f"{report.architectures:,} architectures; +1 is the same order as the metric")
-    return _saved(figure, image_format)
+    return file_of(figure, image_format)
 
 
 def draw_scatter(report: CorrelationReport, *, image_format: ImageFormat = "png") -> bytes:
@@ -71,18 +68,18 @@ def draw_scatter(report: CorrelationReport, *, image_format: ImageFormat = "png"
     findings = sorted(findings, key=_by_rho)
     across = min(_ACROSS, max(1, len(findings)))
     down = max(1, math.ceil(len(findings) / across))
-    figure = _figure(0.6 + 2.75 * across, 0.7 + 2.55 * down)
+    figure = blank_figure(0.6 + 2.75 * across, 0.7 + 2.55 * down, layout="constrained")
     panels = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
     for axes, finding in zip(panels, findings, strict=False):
-        _plain(axes)
+        make_plain(axes)
         _draw_panel(axes, report, finding)
     for axes in panels[len(findings) :]:
         axes.set_visible(False)
     for axes in panels[: len(findings) : across]:
         axes.set_ylabel(report.sample.metric.name, fontsize=9)
     title = f"{report.name}: {report.architectures:,} architectures; hollow at an edge: far beyond it"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
-    return _saved(figure, image_format)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
+    return file_of(figure, image_format)
 
 
 def _draw_bars(axes: Axes, place: int, finding: Finding) -> None:
@@ -99,7 +96,7 @@ def _draw_bars(axes: Axes, place: int, finding: Finding) -> None:
         axes.barh(place + shift, found.value, height=_BAR, color=shade, linewidth=0, zorder=2)
         if math.isfinite(found.lower):
             ends = [found.lower, found.upper]
-            axes.plot(ends, [place + shift] * 2, color=_INK, linewidth=1.1, solid_capstyle="butt", zorder=3)
+            axes.plot(ends, [place + shift] * 2, color=INK, linewidth=1.1, solid_capstyle="butt", zorder=3)
 
 
 def _draw_panel(axes: Axes, report: CorrelationReport, finding: Finding) -> None:
@@ -121,7 +118,7 @@ def _draw_panel(axes: Axes, report: CorrelationReport, finding: Finding) -> None
 
 def _caption(axes: Axes, finding: Finding, missing: int) -> None:
     weight = "bold" if finding.role == "baseline" else "normal"
-    axes.set_title(finding.name, loc="left", fontsize=9.5, color=_INK, fontweight=weight, pad=15)
+    axes.set_title(finding.name, loc="left", fontsize=9.5, color=INK, fontweight=weight, pad=15)
     text = f"ρ {_signed(finding.spearman)}   τ {_signed(finding.kendall)}" if finding.status == "ok" else ""
     less = "   less is better" if finding.direction == "min" else ""
     absent = f"   {missing:,} left out" if missing else ""
@@ -201,26 +198,8 @@ def _pale(colour: str) -> str:
     return "#" + "".join(f"{round(_STRENGTH * part + (1 - _STRENGTH) * 255):02x}" for part in parts)
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _plain(axes: Axes) -> None:
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_GREY)
-    axes.tick_params(colors=_INK, labelsize=9)
-
-
 def _title(axes: Axes, title: str, below: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=_INK, pad=20)
+    axes.set_title(title, loc="left", fontsize=11, color=INK, pad=20)
     axes.annotate(
         below, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, color=_SOFT
     )
@@ -233,11 +212,3 @@ def _by_rho(finding: Finding) -> tuple[bool, float, str]:
 
 def _signed(found: Estimate | None) -> str:
     return "–" if found is None else f"{found.value:.2f}".replace("-", "−")
-
-
-def _saved(figure: Figure, image_format: ImageFormat) -> bytes:
-    """Return the file; nothing in it depends on the time of drawing."""
-    output = io.BytesIO()
-    metadata = {"Date": None} if image_format == "svg" else {"Software": None}
-    figure.savefig(output, format=image_format, metadata=metadata)
-    return output.getvalue()

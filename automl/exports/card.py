@@ -170,6 +170,7 @@ def _architecture(record: ModelRecord) -> str:
     options = json.dumps(record.space.options)
     answers = json.dumps(record.architecture, indent=2)
     said = f"Search space `{record.space.name}` with options `{options}`; {record.training.parameters:,} parameters."
+    said += f" Chosen in training, by module: {record.choices}." if record.chosen else ""
     return _section("Architecture", f"{said}\n\n```json\n{answers}\n```")
 
 

@@ -67,6 +67,7 @@ class Subject:
                 "architecture": {f"trial {each.trial}": each.architecture for each in records},
                 "training": records[0].training.model_copy(update={"parameters": parameters}),
                 "metrics": ensemble.record.metrics,
+                "chosen": {},
                 "seconds": sum(record.seconds for record in records),
             }
         )
@@ -170,6 +171,7 @@ def _description(record: ModelRecord, preparation: str) -> list[str]:
         first,
         f"Architecture (trial {record.trial} of study {record.study}): {record.title}",
         *([f"Decisions: {answers}"] if answers else []),
+        *([f"Chosen in training, by module: {record.choices}"] if record.chosen else []),
         f"Inputs: float32 ({shape}). {preparation}".strip(),
         f"Outputs: float32 (batch, {record.task.output_size}), {outputs}.",
         *([f"On the test split: {metrics}."] if metrics else []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,8 @@ from automl.task import TaskKind
 
 M = TypeVar("M", bound=BaseModel)
 
-FORMAT = 1
+FORMAT = 2
+"""The newest format that is read. Each file has the oldest that can say what it says: 2 is for networks that chose."""
 
 
 class ModelError(AutomlError):
@@ -80,7 +82,7 @@ class Training(_Part):
 class ModelRecord(_Metrics):
     """The content of ``model.json``."""
 
-    format: int = FORMAT
+    format: int = 1
     """Version of the format."""
     study: str
     """Name of the study."""
@@ -110,6 +112,18 @@ class ModelRecord(_Metrics):
     """Platform and versions: `automl.environment.environment`."""
     weights: str
     """SHA-256 of ``weights.safetensors``, in hexadecimal."""
+    chosen: dict[str, tuple[str, ...]] = {}
+    """What modules chose that chose in training, by their names; empty for other networks. The weights are those of
+    what was chosen alone."""
+
+    @property
+    def choices(self) -> str:
+        """``chosen`` in one line, as ``1: 2 chebyshev; 2: 3 bspline, 1 rbf``; empty where nothing was."""
+        parts = (
+            f"{name or 'network'}: " + ", ".join(f"{count} {each}" for each, count in Counter(chosen).most_common())
+            for name, chosen in self.chosen.items()
+        )
+        return "; ".join(parts)
 
 
 class EnsembleMember(_Metrics):
@@ -126,7 +140,7 @@ class EnsembleMember(_Metrics):
 class EnsembleRecord(_Metrics):
     """The content of ``ensemble.json``."""
 
-    format: int = FORMAT
+    format: int = 1
     """Version of the format."""
     study: str
     """Name of the study."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from automl.models.trained import EXPLANATION, TrainedModel, model_folder
 from automl.plugins import isolated
 from automl.seeds import derive_seed
 from automl.task import Split, Task
+from automl.threads import threads_fixed
 from automl.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Retraining:
         wanted = [(trial, seed) for trial in plan.trials for seed in plan.seeds]
         found = {pair: finished_model(plan, *pair) for pair in wanted}
         models, fresh = [], 0
-        with _threads(plan.threads):
+        with threads_fixed(plan.threads):
             for number, pair in enumerate(wanted, 1):
                 model = found[pair]
                 if model is None:
@@ -199,7 +199,7 @@ def measured(network: nn.Module, task: Task, split: Split, device: str, seed: in
 def explain(plan: Plan, model: TrainedModel) -> Explanation | None:
     """Have the space explain a model, and write what it says beside the model; a space that fails is named."""
     candidate = plan.candidate(model.record.trial)
-    found = isolated(lambda: plan.space.explain(candidate.blueprint, model.network(), plan.final))
+    found = isolated(lambda: _explanation(plan.space.explain(candidate.blueprint, model.network(), plan.final), model))
     if isinstance(found, Exception):
         log.warning("trial %s cannot be explained: %s", model.record.trial, found)
         log.debug("explaining trial %s", model.record.trial, exc_info=found)
@@ -207,6 +207,14 @@ def explain(plan: Plan, model: TrainedModel) -> Explanation | None:
     if found is not None:
         _write_explanation(model.folder, found)
     return found
+
+
+def _explanation(found: Explanation | None, model: TrainedModel) -> Explanation | None:
+    """Return what the space says, after what the network chose in training, if it did."""
+    if not model.record.chosen:
+        return found
+    chosen = f"chosen in training, by module: {model.record.choices}"
+    return Explanation((chosen,)) if found is None else replace(found, lines=(chosen, *found.lines))
 
 
 def _write_explanation(folder: Path, found: Explanation) -> None:
@@ -222,16 +230,3 @@ def _training(plan: Plan, network: nn.Module) -> Training:
         examples=len(plan.final.split("train")),
         parameters=sum(each.numel() for each in network.parameters() if each.requires_grad),
     )
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Have torch compute with ``count`` threads, on which the last bits of a result depend."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

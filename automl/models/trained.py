@@ -24,6 +24,7 @@ from automl.options import parse_options
 from automl.plugins import registry
 from automl.runner import artifacts_folder
 from automl.space import SearchSpace
+from automl.supernet import choices_of, chosen_as
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,7 +64,7 @@ class TrainedModel:
         Args:
             folder: where to.
             network: the trained network; its whole state is written, as float tensors of their own precision.
-            facts: the fields of `ModelRecord` but ``format`` and ``weights``.
+            facts: the fields of `ModelRecord`; ``format``, ``weights`` and ``chosen`` are the network's.
 
         Raises:
             ModelError: the network keeps state that is no tensor, which the format has no place for.
@@ -76,7 +77,9 @@ class TrainedModel:
             stale.unlink(missing_ok=True)
         content = save(_tensors(network), metadata={"format": "pt"})
         replace_file(path / WEIGHTS, content)
-        record = ModelRecord(weights=hashlib.sha256(content).hexdigest(), **facts)
+        chosen = choices_of(network)
+        own = {"format": 2 if chosen else 1, "weights": hashlib.sha256(content).hexdigest(), "chosen": chosen}
+        record = ModelRecord(**{**facts, **own})
         replace_file(path / RECORD, (record.model_dump_json(indent=2) + "\n").encode())
         return cls(path, record)
 
@@ -89,7 +92,8 @@ class TrainedModel:
     def digest(self) -> str:
         """32 hexadecimal digits that are the same exactly for the same network: space, architecture, shape, weights."""
         record = self.record
-        parts = (record.space.model_dump(), record.architecture, record.task.input_shape, record.weights)
+        parts: list[object] = [record.space.model_dump(), record.architecture, record.task.input_shape, record.weights]
+        parts += [record.chosen] if record.chosen else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
@@ -130,8 +134,10 @@ class TrainedModel:
         with torch.random.fork_rng(devices=[]):
             network = space.build(space.blueprint(self.architecture), self.task)
         try:
+            if self.record.chosen:
+                network = chosen_as(network, self.record.chosen)
             network.load_state_dict(weights)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
                 f"{self.folder}: the weights are not those of this architecture, as the installed version of "

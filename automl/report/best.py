@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from automl.canvas import ImageFormat
 from automl.drawing import draw
-from automl.report.page import Block, Folded, Format, Grid, Plot, Section, Text, Width
+from automl.report.page import Block, Folded, Grid, Plot, Section, Text, Width
 from automl.report.subject import Subject
 from automl.trial import Trial
 from automl.words import number
@@ -75,7 +76,7 @@ def _drawing(subject: Subject, rank: int, trial: Trial) -> Plot | None:
     )
 
 
-def _draw(graph: nx.DiGraph[Any], title: str, image_format: Format, width: Width) -> bytes:
+def _draw(graph: nx.DiGraph[Any], title: str, image_format: ImageFormat, width: Width) -> bytes:
     """Return the drawing; it has one form, which small screens scroll."""
     return draw(graph, title, image_format)
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 
+from automl.canvas import ImageFormat
 from automl.comparison.comparison import Comparison
 from automl.comparison.curves import quartiles
 from automl.comparison.picture import draw_ranks
@@ -15,7 +16,7 @@ from automl.comparison.statistics import PairedTest
 from automl.errors import UsageError
 from automl.report.asked import spec_text
 from automl.report.origin import versions
-from automl.report.page import Block, Chapter, Code, Facts, Format, Grid, Plot, Section, Text, Tile, Width
+from automl.report.page import Block, Chapter, Code, Facts, Grid, Plot, Section, Text, Tile, Width
 from automl.report.pictures import Line, draw_lines
 from automl.report.toml import toml_of
 from automl.words import number, plural
@@ -150,11 +151,11 @@ def _without_defaults(comparison: Comparison) -> dict[str, object]:
     return {"name": comparison.name, **values, **shared, "comparison": settings}
 
 
-def _draw(lines: Sequence[Line], metric: str, image_format: Format, width: Width) -> bytes:
+def _draw(lines: Sequence[Line], metric: str, image_format: ImageFormat, width: Width) -> bytes:
     return draw_lines(lines, (), metric, image_format, width)
 
 
-def _draw_ranks(report: ComparisonReport, image_format: Format, width: Width) -> bytes:
+def _draw_ranks(report: ComparisonReport, image_format: ImageFormat, width: Width) -> bytes:
     ranks, control = list(report.ranks.values()), report.definition.settings.control
     last = f"after {report.checkpoints[-1]:,} evaluations"
     return draw_ranks(ranks, title=last, control=control, image_format=image_format)

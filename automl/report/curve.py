@@ -11,11 +11,12 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from automl.canvas import ImageFormat
 from automl.comparison.curves import incumbents
 from automl.comparison.definition import CONTROL
 from automl.definition import StudyDefinition
 from automl.hypervolume import hypervolumes
-from automl.report.page import Block, Code, Format, Grid, Plot, Section, Text, Width
+from automl.report.page import Block, Code, Grid, Plot, Section, Text, Width
 from automl.report.pictures import Line, draw_lines
 from automl.report.subject import Subject, objective_value
 from automl.study import Study
@@ -118,7 +119,7 @@ def _is_control(subject: Subject) -> bool:
     return subject.definition.strategy.name == CONTROL
 
 
-def _draw(lines: Sequence[Line], dots: Sequence[float], metric: str, image_format: Format, width: Width) -> bytes:
+def _draw(lines: Sequence[Line], dots: Sequence[float], metric: str, image_format: ImageFormat, width: Width) -> bytes:
     return draw_lines(lines, dots, metric, image_format, width)
 
 

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from automl.canvas import ImageFormat
 from automl.hypervolume import hypervolume
 from automl.objectives import Objective
-from automl.report.page import Block, Format, Grid, Plot, Section, Text, Width
+from automl.report.page import Block, Grid, Plot, Section, Text, Width
 from automl.report.pictures import draw_front
 from automl.report.subject import Subject
 from automl.trial import Trial
@@ -86,7 +87,7 @@ def _draw(
     others: Sequence[tuple[float, float]],
     names: tuple[str, str],
     is_less_better: bool,
-    image_format: Format,
+    image_format: ImageFormat,
     width: Width,
 ) -> bytes:
     return draw_front(front, others, names, image_format, width, is_less_better=is_less_better)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from statistics import median
 
+from automl.canvas import ImageFormat
 from automl.objectives import Objective
 from automl.report.importance import Importance, importance_of
-from automl.report.page import Block, Folded, Format, Grid, Plot, Section, Text, Width
+from automl.report.page import Block, Folded, Grid, Plot, Section, Text, Width
 from automl.report.pictures import draw_bars
 from automl.report.subject import Subject
 from automl.trial import Trial
@@ -69,7 +70,7 @@ def _of(subject: Subject, objective: Objective) -> list[Block]:
     return [*blocks, Folded(f"What answers went with which {metric}", [answers])]
 
 
-def _draw(bars: Sequence[tuple[str, float, str]], metric: str, image_format: Format, width: Width) -> bytes:
+def _draw(bars: Sequence[tuple[str, float, str]], metric: str, image_format: ImageFormat, width: Width) -> bytes:
     return draw_bars(bars, f"importance for {metric}", image_format, width)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Format: TypeAlias = Literal["png", "svg"]
+from automl.canvas import ImageFormat
+
 Width: TypeAlias = Literal["wide", "narrow"]
-Draw: TypeAlias = Callable[[Format, Width], bytes]
+Draw: TypeAlias = Callable[[ImageFormat, Width], bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ time of drawing.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from automl.report.page import Format, Width
-from automl.report.svg import COLOURS, GREY, INK, LINE, PAPER, SOFT
+from automl.canvas import GREY, ImageFormat, blank_figure, file_of, make_plain
+from automl.report.page import Width
+from automl.report.svg import COLOURS, LINE, PAPER, SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _INCHES: Mapping[Width, float] = {"wide": 8.0, "narrow": 4.1}
 _HEIGHTS: Mapping[Width, float] = {"wide": 3.9, "narrow": 3.3}
-_DOTS_PER_INCH = 150
 _ORDERS = 50
 _FEW_DOTS, _MOST_DOTS = 120, 600
 _LETTERS: Mapping[Width, int] = {"wide": 60, "narrow": 26}
@@ -46,7 +45,9 @@ class Line:
     band: tuple[Sequence[float], Sequence[float]] | None = field(default=None)
 
 
-def draw_lines(lines: Sequence[Line], dots: Sequence[float], metric: str, image_format: Format, width: Width) -> bytes:
+def draw_lines(
+    lines: Sequence[Line], dots: Sequence[float], metric: str, image_format: ImageFormat, width: Width
+) -> bytes:
     """Return a picture of the best so far of several studies.
 
     Args:
@@ -89,14 +90,14 @@ def draw_lines(lines: Sequence[Line], dots: Sequence[float], metric: str, image_
     axes.set_xlabel("evaluations")
     axes.set_ylabel(metric)
     _legend(figure, axes)
-    return _saved(figure, image_format)
+    return file_of(figure, image_format)
 
 
 def draw_front(
     front: Sequence[tuple[float, float, str]],
     others: Sequence[tuple[float, float]],
     names: tuple[str, str],
-    image_format: Format,
+    image_format: ImageFormat,
     width: Width,
     *,
     is_less_better: bool,
@@ -140,10 +141,10 @@ def draw_front(
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     _legend(figure, axes)
-    return _saved(figure, image_format)
+    return file_of(figure, image_format)
 
 
-def draw_bars(bars: Sequence[tuple[str, float, str]], label: str, image_format: Format, width: Width) -> bytes:
+def draw_bars(bars: Sequence[tuple[str, float, str]], label: str, image_format: ImageFormat, width: Width) -> bytes:
     """Return a picture of horizontal bars, each with a name, a share and a group, which chooses the colour."""
     figure, axes = _figure(width, height=0.85 + 0.3 * len(bars) + 0.3)
     groups = list(dict.fromkeys(group for *_, group in bars))
@@ -163,7 +164,7 @@ def draw_bars(bars: Sequence[tuple[str, float, str]], label: str, image_format: 
     axes.set_xlabel(label)
     if 1 < len(groups) <= len(COLOURS):
         _legend(figure, axes)
-    return _saved(figure, image_format)
+    return file_of(figure, image_format)
 
 
 def _fit(axes: Axes, lines: Sequence[Line], dots: Sequence[float]) -> None:
@@ -185,20 +186,10 @@ def _fit(axes: Axes, lines: Sequence[Line], dots: Sequence[float]) -> None:
 
 
 def _figure(width: Width, height: float | None = None) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    size = _INCHES[width], height or _HEIGHTS[width]
-    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor=PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(_INCHES[width], height or _HEIGHTS[width], layout="constrained")
     axes = figure.add_subplot()
     axes.set_facecolor(PAPER)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(GREY)
-    axes.tick_params(colors=INK, labelsize=9)
+    make_plain(axes)
     axes.grid(color=LINE, linewidth=0.6)
     return figure, axes
 
@@ -223,10 +214,3 @@ def _legend(figure: Figure, axes: Axes) -> None:
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _saved(figure: Figure, image_format: Format) -> bytes:
-    output = io.BytesIO()
-    metadata: dict[str, Any] = {"Date": None} if image_format == "svg" else {"Software": None}
-    figure.savefig(output, format=image_format, metadata=metadata)
-    return output.getvalue()

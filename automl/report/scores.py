@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from automl.canvas import ImageFormat
 from automl.correlation.definition import PROXIES, settings_of
 from automl.correlation.picture import draw_correlations, draw_scatter
 from automl.correlation.report import CorrelationReport, Finding, correlation_report
 from automl.correlation.statistics import Estimate
 from automl.definition import Correlation
 from automl.errors import AutomlError
-from automl.report.page import Block, Format, Grid, Plot, Section, Text, Width
+from automl.report.page import Block, Grid, Plot, Section, Text, Width
 from automl.report.subject import Subject
 from automl.words import plural
 
@@ -74,11 +75,11 @@ def _blocks(report: CorrelationReport) -> list[Block]:
     ]
 
 
-def _draw_correlations(report: CorrelationReport, image_format: Format, width: Width) -> bytes:
+def _draw_correlations(report: CorrelationReport, image_format: ImageFormat, width: Width) -> bytes:
     return draw_correlations(report, image_format=image_format)
 
 
-def _draw_scatter(report: CorrelationReport, image_format: Format, width: Width) -> bytes:
+def _draw_scatter(report: CorrelationReport, image_format: ImageFormat, width: Width) -> bytes:
     return draw_scatter(report, image_format=image_format)
 
 

@@ -10,7 +10,9 @@ import re
 
 from markupsafe import Markup, escape
 
-PAPER, INK, SOFT, GREY, LINE = "#ffffff", "#202020", "#606060", "#8a8a8a", "#d8d8d8"
+from automl.canvas import GREY, INK
+
+PAPER, SOFT, LINE = "#ffffff", "#606060", "#d8d8d8"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#332288", "#999933")
 """Okabe and Ito's scheme without black, grey and yellow, and three dark ones of Paul Tol's, as in comparisons."""
 

@@ -71,6 +71,16 @@ class Walk:
         """Return the generator of one ask."""
         return derive_rng(self.problem.seed, "ask", number)
 
+    def check_rebuilds(self, rebuilt: Strategy) -> None:
+        """Tell a fresh strategy what was told so far, and compare what it proposes then, at every third ask."""
+        told = 0
+        for number in range(0, len(self.proposals), 3):
+            until, pending = self.asks[number]
+            for trial in self.told[told:until]:
+                rebuilt.tell(trial)
+            told = until
+            assert rebuilt.ask(self.rng(number), pending) == self.proposals[number], f"ask {number} after {until} tells"
+
     def _trial(self, proposal: Proposal) -> Trial:
         number, space = len(self.proposals), self.problem.space
         architecture = proposal.architecture
@@ -149,13 +159,7 @@ class StrategySuite:
         """At every point, a strategy that is told what was told so far proposes the same, bit for bit."""
         problem = self.problem(space)
         walk = self.walk(problem, window)
-        rebuilt, told = self.make(problem), 0
-        for number in range(0, len(walk.proposals), 3):
-            until, pending = walk.asks[number]
-            for trial in walk.told[told:until]:
-                rebuilt.tell(trial)
-            told = until
-            assert rebuilt.ask(walk.rng(number), pending) == walk.proposals[number], f"ask {number} after {until} tells"
+        walk.check_rebuilds(self.make(problem))
 
     def test_asking_changes_nothing(self, space: str) -> None:
         """Asked twice alike it answers alike, and asks in between do not change later answers."""
@@ -241,13 +245,7 @@ class StrategySuite:
         walk = Walk(problem, window).go(WarmStarted(self.make(problem), start), self.asks)
         assert [proposal.architecture for proposal in walk.proposals[: len(start)]] == start
         assert len(walk.proposals) > len(start), "it proposes nothing of its own"
-        rebuilt, told = WarmStarted(self.make(problem), start), 0
-        for number in range(0, len(walk.proposals), 3):
-            until, pending = walk.asks[number]
-            for trial in walk.told[told:until]:
-                rebuilt.tell(trial)
-            told = until
-            assert rebuilt.ask(walk.rng(number), pending) == walk.proposals[number], f"ask {number} after {until} tells"
+        walk.check_rebuilds(WarmStarted(self.make(problem), start))
         for proposal in walk.proposals:
             assert problem.space.validate(proposal.architecture) == proposal.architecture
 

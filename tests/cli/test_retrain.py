@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,7 @@ def test_it_trains_tests_and_says_where(here: Path, automl: Any) -> None:
     for said in ("Test metrics", "test_accuracy", "mean", "std", "seed 1", "36 training and validation examples"):
         assert said in ran.out
     assert "models: automl-artifacts/models/" in ran.out
+    assert re.search(r"^  \S.* export small --trial \d --format onnx   the network", ran.out, re.MULTILINE)
     assert "training trial" in ran.err
     assert len(trained_models(load_study("small"))) == 2
     again = automl("retrain", "small", "--epochs", "2", "--seeds", "2", "--device", "cpu")

@@ -13,13 +13,34 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automl import ConfigurationError, Context, EvaluatorOptions, Split, SplitName, Task, derive_seed
+from automl import (
+    ConfigurationError,
+    Context,
+    EvaluatorOptions,
+    Metric,
+    Split,
+    SplitName,
+    Task,
+    derive_seed,
+    training_outputs,
+)
 from automl_plugins.evaluators._augment import light_augmentation
 
 _RATES = {"sgd": 0.1, "adamw": 1e-2}
 _DECAYS = {"sgd": 5e-4, "adamw": 1e-2}
 _LEAST_STEPS = 8
 _VALIDATION_BATCH = 256
+
+_CLASSIFICATION = (Metric("val_accuracy", "max", doc="Share of validation examples classified rightly."),)
+_REGRESSION = (
+    Metric("val_rmse", "min", doc="Root mean square error on the validation split, in the task's unit."),
+    Metric("val_r2", "max", doc="Coefficient of determination on the validation split."),
+)
+_ALWAYS = (
+    Metric("val_loss", "min", doc="Mean loss on the validation split."),
+    Metric("train_loss", "min", doc="Mean loss over the last epoch of training."),
+    Metric("train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True),
+)
 
 
 @runtime_checkable
@@ -208,6 +229,11 @@ def epochs_wanted(epochs: int, context: Context, evaluator: str) -> int:
     return max(1, round(context.fidelity))
 
 
+def training_metrics(task: Task) -> tuple[Metric, ...]:
+    """Return what every training reports: what `validate` finds on ``task``, and the course of the training."""
+    return (_CLASSIFICATION if task.task_kind == "classification" else _REGRESSION) + _ALWAYS
+
+
 def train_epoch(run: Run, split: Split, settings: Settings, context: Context) -> None:
     """Train for one more epoch.
 
@@ -271,13 +297,15 @@ def validate(run: Run, split: Split, settings: Settings, context: Context) -> di
 
 
 def take_step(run: Run, inputs: Tensor, targets: Tensor, rate: float, settings: Settings, context: Context) -> Tensor:
-    """Take one step and return its loss, on the device and detached."""
+    """Take one step and return its loss, auxiliary outputs included, on the device and detached."""
     options = settings.options
     for group in run.optimizer.param_groups:
         group["lr"] = rate
     with settings.autocast():
-        outputs = run.network(inputs)
+        outputs, auxiliary = training_outputs(run.network, inputs)
     loss = context.task.loss(outputs.float(), targets, label_smoothing=options.label_smoothing)
+    for weight, others in auxiliary:
+        loss = loss + weight * context.task.loss(others.float(), targets, label_smoothing=options.label_smoothing)
     run.optimizer.zero_grad(set_to_none=True)
     run.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     if options.gradient_clip is not None:

@@ -30,8 +30,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automl import BaseOptions, Candidate, Context, Evaluator, EvaluatorOptions, Metric, Task, digest_of
-from automl_plugins.evaluators._latency.clock import threads_fixed, timing
+from automl import BaseOptions, Candidate, Context, Evaluator, EvaluatorOptions, Metric, Task, digest_of, threads_fixed
+from automl_plugins.evaluators._latency.clock import timing
 from automl_plugins.evaluators._latency.layers import Call, calls_of
 from automl_plugins.evaluators._latency.memory import peak_bytes, peak_bytes_of_cuda
 from automl_plugins.evaluators._latency.table import Conditions, LayerTable, by_key, cache_folder, processor

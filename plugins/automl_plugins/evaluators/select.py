@@ -15,7 +15,7 @@ together, the two complement each other, their sum leaves nothing to gain by a c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -26,19 +26,20 @@ from torch import nn
 from automl import Candidate, Context, Evaluator, Metric, Split, Task, TensorSplit, chosen_network
 from automl_plugins.evaluators._checkpoint import Checkpoint
 from automl_plugins.evaluators._selecting import Chooser, Parts, Plan, SelectOptions, in_memory, parameters_of
-from automl_plugins.evaluators._training import Run, Settings, Splits, epochs_wanted, train_epoch, validate
+from automl_plugins.evaluators._stages import Course, ForGood, Stage
+from automl_plugins.evaluators._training import (
+    Run,
+    Settings,
+    Splits,
+    epochs_wanted,
+    train_epoch,
+    training_metrics,
+    validate,
+)
 
 _SAVE_EVERY_SECONDS = 60.0
 
-_CLASSIFICATION = (Metric("val_accuracy", "max", doc="Share of validation examples classified rightly."),)
-_REGRESSION = (
-    Metric("val_rmse", "min", doc="Root mean square error on the validation split, in the task's unit."),
-    Metric("val_r2", "max", doc="Coefficient of determination on the validation split."),
-)
-_ALWAYS = (
-    Metric("val_loss", "min", doc="Mean loss on the validation split."),
-    Metric("train_loss", "min", doc="Mean loss over the last epoch of training."),
-    Metric("train_time", "min", unit="s", doc="Time spent training, earlier rungs included.", is_measured=True),
+_OF_THE_CHOICE = (
     Metric("certainty", "max", doc="Mean weight of what was chosen, from 1 / candidates (no opinion) to 1."),
     Metric("chosen_params", "min", doc="Trainable parameters of the network of what was chosen."),
 )
@@ -67,8 +68,7 @@ class Select(Evaluator):
         self._whole: tuple[Task, torch.device, TensorSplit] | None = None
 
     def metrics(self, task: Task) -> tuple[Metric, ...]:
-        own = _CLASSIFICATION if task.task_kind == "classification" else _REGRESSION
-        return own + _ALWAYS
+        return training_metrics(task) + _OF_THE_CHOICE
 
     def evaluate(self, candidate: Candidate, context: Context) -> Mapping[str, float]:
         """Run the stages.
@@ -78,32 +78,50 @@ class Select(Evaluator):
             ConfigurationError: the fidelity is beyond ``epochs``, or the training split too large to be parted.
         """
         epochs = epochs_wanted(self.options.epochs, context, "select")
-        network = candidate.build(context.task, context.seed)
         validation = self._splits.of(context.task, "validation", torch.device(context.device))
-        course = _Course(self.options, candidate, context, epochs, validation)
-        chooser = Chooser(network, self.options, Plan.of(self.options))
-        if chooser.modules:
-            own, run = self._choose(chooser, course)
-        else:
-            context.remark("certainty", "unsupported: the network has nothing to choose")
-            own, run = {}, self._train_plainly(network, course)
+        course = _Search(self.options, candidate, context, epochs, validation)
+        own, run = self._trained(candidate, course)
         reached = {**course.found, **own, "train_loss": run.train_loss, "train_time": run.seconds}
         course.forget()
         reached["chosen_params"] = float(parameters_of(run.network))
         return {metric.name: reached[metric.name] for metric in self.metrics(context.task) if metric.name in reached}
 
-    def _train_plainly(self, network: nn.Module, course: _Course) -> Run:
+    def retrain(self, candidate: Candidate, context: Context) -> nn.Module:
+        """Run all stages on the context's training split, and return the network of what was chosen.
+
+        What the logits are trained on is a part of that split, too; no other is looked at: see `automl.Trainer`.
+
+        Raises:
+            TrainingDiverged: a loss became infinite or not a number.
+            ConfigurationError: the training split is too large to be parted.
+        """
+        _, run = self._trained(candidate, ForGood(self.options, candidate, context))
+        return run.network
+
+    def _trained(self, candidate: Candidate, course: Course) -> tuple[dict[str, float], Run]:
+        """Train a fresh network; return the certainty, if it has something to choose, and the last run."""
+        context = course.context
+        network = candidate.build(context.task, context.seed)
+        chooser = Chooser(network, self.options, Plan.of(self.options))
+        if chooser.modules:
+            return self._choose(chooser, course)
+        context.remark("certainty", "unsupported: the network has nothing to choose")
+        return {}, self._train_plainly(network, course)
+
+    def _train_plainly(self, network: nn.Module, course: Course) -> Run:
         """Train as the evaluator ``train`` does."""
-        train = self._splits.of(course.context.task, "train", course.device)
-        settings = Settings.of(self.options, course.context, len(train))
+        context = course.context
+        train = self._splits.of(context.task, "train", torch.device(context.device))
+        settings = Settings.of(self.options, context, len(train))
         run = Run.start(network, settings)
-        course.train(run, course.epochs, settings, "plain", partial(train_epoch, run, train, settings, course.context))
+        epoch = partial(train_epoch, run, train, settings, context)
+        course.train(Stage(run, settings, epoch, until=course.epochs, name="plain"))
         return run
 
-    def _choose(self, chooser: Chooser, course: _Course) -> tuple[dict[str, float], Run]:
+    def _choose(self, chooser: Chooser, course: Course) -> tuple[dict[str, float], Run]:
         """Run the three stages; return the certainty, and the run of the last stage reached."""
         context, plan = course.context, chooser.plan
-        parts = Parts.of(self._in_memory(course), self.options.held_out, context.seed)
+        parts = Parts.of(self._in_memory(context), self.options.held_out, context.seed)
         settings = Settings.of(self._lasting(plan.end), context, len(parts.weights))
         run = chooser.start(settings)
 
@@ -111,7 +129,7 @@ class Select(Evaluator):
             stage = chooser.mix_epoch if run.epoch < plan.begin else chooser.choose_epoch
             stage(run, parts, settings, context)
 
-        course.train(run, min(plan.end, course.epochs), settings, "select", epoch)
+        course.train(Stage(run, settings, epoch, until=min(plan.end, course.epochs), name="select"))
         own = {"certainty": chooser.certainty()}
         if course.epochs <= plan.end:
             context.remark("certainty", f"not chosen yet after {course.epochs} epochs; so far: {chooser.summary()}")
@@ -122,7 +140,7 @@ class Select(Evaluator):
         last = Run.start(chosen_network(run.network), settings)
         last.seconds = run.seconds
         tail = partial(train_epoch, last, parts.whole, settings, context)
-        course.train(last, course.epochs, settings, "chosen", tail, after=plan.end)
+        course.train(Stage(last, settings, tail, until=course.epochs, after=plan.end, name="chosen"))
         return own, last
 
     def _lasting(self, epochs: int) -> SelectOptions:
@@ -130,17 +148,17 @@ class Select(Evaluator):
         options: SelectOptions = self.options
         return options.model_copy(update={"epochs": epochs})
 
-    def _in_memory(self, course: _Course) -> TensorSplit:
+    def _in_memory(self, context: Context) -> TensorSplit:
         """Return the training split as tensors, made once for a task and device."""
-        task, device = course.context.task, course.device
+        task, device = context.task, torch.device(context.device)
         if self._whole is None or self._whole[0] is not task or self._whole[1] != device:
             self._whole = task, device, in_memory(task.split("train"), task, device)
         return self._whole[2]
 
 
 @dataclass(slots=True)
-class _Course:
-    """What the stages of one evaluation share: where they are, and what was found at the last look."""
+class _Search:
+    """The course of an evaluation: where it is, and what was found at the last look at the validation split."""
 
     options: SelectOptions
     candidate: Candidate
@@ -149,33 +167,25 @@ class _Course:
     validation: Split
     found: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def device(self) -> torch.device:
-        """Where it happens."""
-        return torch.device(self.context.device)
+    def train(self, stage: Stage) -> None:
+        """Train until the end of the stage; report and look as ``train`` does.
 
-    def train(
-        self, run: Run, until: int, settings: Settings, name: str, epoch: Callable[[], None], after: int = 0
-    ) -> None:
-        """Train until that epoch, from the checkpoint of this stage if there is one; report and look as ``train`` does.
-
-        The run counts its own epochs, which come ``after`` so many of earlier stages. The end of a stage is kept where
-        another follows or a rung may, as the next is rebuilt from there.
+        The end of a stage is kept where another follows or a rung may, as the next is rebuilt from there.
         """
-        context = self.context
-        checkpoint = Checkpoint.of(self.candidate, self.options, context, f"select_{name}")
+        context, run = self.context, stage.run
+        checkpoint = Checkpoint.of(self.candidate, self.options, context, f"select_{stage.name}")
         if checkpoint is not None:
-            checkpoint.restore(run, until - after)
-        if after + run.epoch == self.epochs:
-            self.found = self._look(run, settings)
+            checkpoint.restore(run, stage.until - stage.after)
+        if stage.after + run.epoch == self.epochs:
+            self.found = self._look(stage)
         saved_at = time.monotonic()
-        while after + run.epoch < until:
-            epoch()
-            done = after + run.epoch
+        while stage.after + run.epoch < stage.until:
+            stage.epoch()
+            done = stage.after + run.epoch
             is_last = done == self.epochs
             is_looked_at = is_last or done % self.options.evaluate_every == 0
-            self.found = self._look(run, settings) if is_looked_at else {}
-            is_wanted = done == until and (context.fidelity is not None or not is_last)
+            self.found = self._look(stage) if is_looked_at else {}
+            is_wanted = done == stage.until and (context.fidelity is not None or not is_last)
             if checkpoint is not None and (is_wanted or time.monotonic() - saved_at > _SAVE_EVERY_SECONDS):
                 checkpoint.save(run)
                 saved_at = time.monotonic()
@@ -189,5 +199,5 @@ class _Course:
             if checkpoint is not None:
                 checkpoint.remove()
 
-    def _look(self, run: Run, settings: Settings) -> dict[str, float]:
-        return validate(run, self.validation, settings, self.context)
+    def _look(self, stage: Stage) -> dict[str, float]:
+        return validate(stage.run, self.validation, stage.settings, self.context)

@@ -24,7 +24,7 @@ class Safetensors(Exporter):
 
     def write(self, model: Exportable, folder: Path) -> Sequence[str]:
         facts = {name: getattr(model.record, name) for name in type(model.record).model_fields}
-        TrainedModel.save(folder, model.network, **{k: v for k, v in facts.items() if k not in ("format", "weights")})
+        TrainedModel.save(folder, model.network, **facts)
         return ["weights.safetensors", "model.json"]
 
     def loading(self) -> Loading:

@@ -11,12 +11,13 @@ layers deep.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from automl import Architecture, BaseOptions, Chooser, ReplayChooser, SearchSpace, Supernet, Task, Value
+from automl import Architecture, BaseOptions, Chooser, ReplayChooser, Supernet, Task, Value
 from automl_spaces.kan._choices import (
     Distinct,
     LayerChoice,
@@ -27,7 +28,8 @@ from automl_spaces.kan._choices import (
     convolution,
     linear_layer,
 )
-from automl_spaces.kan.operators import CONV_GROWTH, LAYER_OPERATORS, in_one_layer, perturb, wider, with_nodes
+from automl_spaces.kan._growing import GrowingSpace
+from automl_spaces.kan.operators import CONV_GROWTH, LAYER_OPERATORS, in_one_layer, wider, with_nodes
 from automl_spaces.ops.shapes import image_shape
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class ConvKanBlueprint:
     head: LayerChoice | None
 
 
-class ConvKan(SearchSpace[ConvKanBlueprint]):
+class ConvKan(GrowingSpace[ConvKanBlueprint]):
     """Networks for images, of one to three convolutions whose kernels hold learnt functions.
 
     >>> from numpy.random import default_rng
@@ -83,6 +85,7 @@ class ConvKan(SearchSpace[ConvKanBlueprint]):
 
     paper: ClassVar[str] = "Drokin. Kolmogorov-Arnold convolutions. arXiv 2407.01092."
     Options: ClassVar[type[BaseOptions]] = ConvKanOptions
+    growth: ClassVar[Sequence[str]] = CONV_GROWTH
 
     def decide(self, choose: Chooser) -> ConvKanBlueprint:
         """Ask for the number of stages, for each stage, for the pooling, and for the head."""
@@ -143,11 +146,6 @@ class ConvKan(SearchSpace[ConvKanBlueprint]):
         )
         return network
 
-    @property
-    def has_supernet(self) -> bool:
-        """Whether no layer learns to choose, which is another way to share weights."""
-        return "selected" not in self.options.families
-
     def supernet(self, task: Task) -> Supernet:
         """Return the weights of all architectures; see `automl_spaces.kan.supernet` for what is shared.
 
@@ -157,12 +155,6 @@ class ConvKan(SearchSpace[ConvKanBlueprint]):
         from automl_spaces.kan.supernet import conv_kan_supernet
 
         return conv_kan_supernet(self, task)
-
-    def perturb(self, architecture: Architecture, rng: Generator) -> Architecture:
-        """Grow the network in a way that keeps its function, or change one decision, with even chances."""
-        return perturb(
-            CONV_GROWTH, lambda name: self.grow(architecture, name, rng), lambda: self.mutate(architecture, rng), rng
-        )
 
     def grow(self, architecture: Architecture, operator: str, rng: Generator) -> Architecture | None:
         """Apply one of `CONV_GROWTH`; ``None`` where it does not apply."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from automl import Explanation, Task
 from automl_spaces.kan.layers.layer import KanLayer
 from automl_spaces.kan.layers.mixed import MixedLayer
+from automl_spaces.kan.selection import SelectableLayer
 from automl_spaces.kan.symbolic import LIBRARY, Array, Edge, Match, best_match, draw_edges
 
 EXAMPLES, POINTS = 256, 101
@@ -58,7 +59,7 @@ def explain(network: nn.Module, task: Task) -> Explanation:
         network: an `nn.Sequential` of `nn.Flatten` and layers.
         task: the training split is read for the range of each input.
     """
-    layers = [module for module in network.children() if isinstance(module, KanLayer | MixedLayer)]
+    layers = [module for module in network.children() if isinstance(module, KanLayer | MixedLayer | SelectableLayer)]
     mixing = [number for number, layer in enumerate(layers, 1) if mixes_inputs(layer)]
     inputs = examples(task)
     count = sum(layer.inputs * layer.outputs for layer in layers)

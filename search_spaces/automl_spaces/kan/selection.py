@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from automl import ConfigurationError, UsageError
 from automl_spaces.kan.layers import KanConv, KanLayer, KanLinear, KanSpec, MixedKanConv, MixedKanLinear, MixedLayer
-from automl_spaces.kan.layers.normalisation import make_after
+from automl_spaces.kan.layers.normalisation import add_bias, apply_after, make_after
 
 
 class SelectableLayer(nn.Module, ABC):
@@ -108,13 +108,7 @@ class SelectableLayer(nn.Module, ABC):
         weights = self.weights()
         in_use = sorted(set(self.choices())) if self._is_chosen else self._in_use
         total: Tensor = sum(self._weighted(place, x, weights[:, place]) for place in in_use)  # type: ignore[assignment]
-        if self.bias is not None:
-            total = total + (self.bias.view(-1, 1, 1) if self.is_image else self.bias)
-        if isinstance(self.after, nn.BatchNorm1d) and total.ndim > 2:
-            made: Tensor = self.after(total.flatten(0, -2)).view(total.shape)
-        else:
-            made = self.after(total)
-        return made
+        return apply_after(self.after, add_bias(total, self.bias, is_image=self.is_image))
 
     @torch.no_grad()
     def pruned(self) -> MixedLayer:

@@ -20,12 +20,13 @@ kept (`operators`), which grow a network, and otherwise the change of one decisi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from automl import Architecture, BaseOptions, Chooser, Explanation, ReplayChooser, SearchSpace, Supernet, Task, Value
+from automl import Architecture, BaseOptions, Chooser, Explanation, ReplayChooser, Supernet, Task, Value
 from automl_spaces.kan._choices import (
     Distinct,
     LayerChoice,
@@ -35,7 +36,8 @@ from automl_spaces.kan._choices import (
     choose_layer,
     linear_layer,
 )
-from automl_spaces.kan.operators import GROWTH, LAYER_OPERATORS, identity, in_one_layer, perturb, wider, with_nodes
+from automl_spaces.kan._growing import GrowingSpace
+from automl_spaces.kan.operators import GROWTH, LAYER_OPERATORS, identity, in_one_layer, wider, with_nodes
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -65,7 +67,7 @@ class KanBlueprint:
     layers: tuple[LayerChoice, ...]
 
 
-class Kan(SearchSpace[KanBlueprint]):
+class Kan(GrowingSpace[KanBlueprint]):
     """Networks of one to four layers of learnt functions, on the flattened inputs of any task.
 
     >>> from numpy.random import default_rng
@@ -76,6 +78,7 @@ class Kan(SearchSpace[KanBlueprint]):
 
     paper: ClassVar[str] = "Yang et al. Activation space selectable Kolmogorov-Arnold networks. arXiv 2408.08338."
     Options: ClassVar[type[BaseOptions]] = KanOptions
+    growth: ClassVar[Sequence[str]] = GROWTH
 
     def decide(self, choose: Chooser) -> KanBlueprint:
         """Ask for the depth, then for each layer and the width behind it."""
@@ -111,11 +114,6 @@ class Kan(SearchSpace[KanBlueprint]):
             inputs = outputs
         return network
 
-    @property
-    def has_supernet(self) -> bool:
-        """Whether no layer learns to choose, which is another way to share weights."""
-        return "selected" not in self.options.families
-
     def supernet(self, task: Task) -> Supernet:
         """Return the weights of all architectures; see `automl_spaces.kan.supernet` for what is shared.
 
@@ -131,12 +129,6 @@ class Kan(SearchSpace[KanBlueprint]):
         from automl_spaces.kan.explain import explain
 
         return explain(network, task)
-
-    def perturb(self, architecture: Architecture, rng: Generator) -> Architecture:
-        """Grow the network in a way that keeps its function, or change one decision, with even chances."""
-        return perturb(
-            GROWTH, lambda name: self.grow(architecture, name, rng), lambda: self.mutate(architecture, rng), rng
-        )
 
     def grow(self, architecture: Architecture, operator: str, rng: Generator) -> Architecture | None:
         """Apply one of `GROWTH`; ``None`` where it does not apply."""

@@ -1,43 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from single import Fixed, Inputs
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from automl import Architecture, Candidate, Context, SearchSpace, Task
+from automl import Architecture, Candidate, Context
 from automl_plugins.evaluators.cost import Cost
 from automl_spaces.nas_bench_201 import Cell, NasBench201, NasBench201Options
 from automl_spaces.nas_cell import NasCell
-
-
-class Inputs(Task):
-    input_shape = (1, 8, 8)
-    output_size = 10
-
-    def __init__(self, *shape):
-        super().__init__()
-        self.input_shape = shape
-
-    def load(self, split):
-        raise NotImplementedError
-
-    def digest(self):
-        return str(self.input_shape)
-
-
-class Fixed(SearchSpace):
-    """A space of one network, made by ``make``."""
-
-    def __init__(self, make):
-        super().__init__()
-        self._make = make
-
-    def decide(self, choose):
-        return None
-
-    def build(self, blueprint, task):
-        return self._make()
 
 
 def cost(make, *shape):

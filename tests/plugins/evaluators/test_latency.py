@@ -2,42 +2,18 @@ import json
 
 import pytest
 import torch
+from single import Fixed, Inputs
 from torch import nn
 
-from automl import Architecture, Candidate, Context, SearchSpace, Task
+from automl import Architecture, Candidate, Context
 from automl_plugins.evaluators._latency import clock
-from automl_plugins.evaluators._latency.clock import Timing, threads_fixed, timing
+from automl_plugins.evaluators._latency.clock import Timing, timing
 from automl_plugins.evaluators._latency.layers import Blank, calls_of
 from automl_plugins.evaluators._latency.memory import LiveTensors, peak_bytes
 from automl_plugins.evaluators._latency.table import Conditions, LayerTable, cache_folder
 from automl_plugins.evaluators.latency import Latency
 
 CPU = torch.device("cpu")
-
-
-class Inputs(Task):
-    input_shape = (3, 8, 8)
-    output_size = 10
-
-    def load(self, split):
-        raise NotImplementedError
-
-    def digest(self):
-        return "inputs"
-
-
-class Fixed(SearchSpace):
-    """A space of one network, made by ``make``."""
-
-    def __init__(self, make):
-        super().__init__()
-        self._make = make
-
-    def decide(self, choose):
-        return None
-
-    def build(self, blueprint, task):
-        return self._make()
 
 
 class Watched(nn.Module):
@@ -98,13 +74,6 @@ def test_the_clock_counts_milliseconds(monkeypatch):
     ticks = iter([1_000_000, 3_500_000])
     monkeypatch.setattr(clock.time, "perf_counter_ns", lambda: next(ticks))
     assert clock._by_clock(lambda: None, CPU) == 2.5
-
-
-def test_the_threads_come_back_when_a_network_raises():
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), threads_fixed(before + 1):
-        raise ZeroDivisionError
-    assert torch.get_num_threads() == before
 
 
 def test_how_it_was_measured_is_remarked():

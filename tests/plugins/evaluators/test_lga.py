@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from automl import Architecture, Candidate, ConfigurationError, Context, SearchSpace, Task, TensorSplit
+from automl import Architecture, Candidate, ConfigurationError, Context, SearchSpace, Task, TensorSplit, threads_fixed
 from automl.testing import EvaluatorSuite
 from automl_plugins.evaluators._batches import labelled_batch
 from automl_plugins.evaluators.lga import Lga, LgaOptions
@@ -80,10 +80,8 @@ class Patterns(Task):
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Small networks gain nothing from more, and tests may run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with threads_fixed(1):
+        yield
 
 
 def candidate(kind="conv"):

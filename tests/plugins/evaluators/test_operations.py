@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from single import Fixed
 from torch import nn
 
-from automl import Architecture, Candidate, Context, SearchSpace, Task
+from automl import Architecture, Candidate, Context
 from automl_plugins.evaluators._operations import operations
 from automl_plugins.evaluators.cost import Cost, CostOptions
 from automl_plugins.tasks.digits import Digits
@@ -86,14 +87,8 @@ def test_a_convolution_of_functions_counts_pixels():
 
 
 def test_they_are_reported_on_demand_alone():
-    class Fixed(SearchSpace):
-        def decide(self, choose):
-            return None
-
-        def build(self, blueprint, task: Task):
-            return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-
-    candidate, context = Candidate(Fixed(), Architecture.of({})), Context(Digits())
+    space = Fixed(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
+    candidate, context = Candidate(space, Architecture.of({})), Context(Digits())
     assert "operations" not in Cost().evaluate(candidate, context)
     asked = Cost(CostOptions(operations=True))
     found = asked.evaluate(candidate, context)

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from automl import Architecture, Candidate, ConfigurationError, Context, Task, TensorSplit, chosen_network, selectables
+from automl.models.joined import final_task
+from automl.supernet import choices_of
 from automl.testing import EvaluatorSuite
 from automl_plugins.evaluators._selecting import Chooser, Parts, Plan, SelectOptions, in_memory
 from automl_plugins.evaluators._training import Settings
@@ -96,6 +98,42 @@ def test_a_network_with_nothing_to_choose_is_trained_as_train_does():
         name: value for name, value in plain.items() if name != "train_time"
     }
     assert remarks == {"certainty": "unsupported: the network has nothing to choose"}
+
+
+@pytest.mark.parametrize("stop_at", [1, 5, 6, 8, 9, 10])
+def test_an_interrupted_training_to_keep_goes_on_in_its_stage(stop_at, tmp_path):
+    options, task = SelectOptions(epochs=10), final_task(Wave())
+    whole = Select(options).retrain(candidate(), Context(task))
+
+    def stop(step, _):
+        if step == stop_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Select(options).retrain(candidate(), Context(task, checkpoint=tmp_path, report=stop))
+    steps = []
+    context = Context(task, checkpoint=tmp_path, report=lambda step, _: steps.append(step))
+    again = Select(options).retrain(candidate(), context)
+    assert steps[-(11 - stop_at) :] == list(range(stop_at, 11))
+    assert steps == sorted(set(steps))
+    assert whole.state_dict().keys() == again.state_dict().keys()
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in whole.state_dict().items())
+
+
+def test_what_is_kept_has_nothing_left_to_choose():
+    made = Select(LONG).retrain(candidate(), Context(final_task(Wave())))
+    assert not list(selectables(made))
+    assert choices_of(made) == {"1": ("fourier",)}
+    assert not made.training
+
+
+def test_a_network_with_nothing_to_choose_is_kept_as_train_does():
+    made = Kan(KanOptions(families=("sine",), depths=(1,)))
+    one = Candidate(made, next(made.enumerate()))
+    plain = Train(TrainOptions(epochs=4)).retrain(one, Context(final_task(Wave()), seed=1))
+    found = Select(SelectOptions(epochs=4)).retrain(one, Context(final_task(Wave()), seed=1))
+    assert choices_of(found) == {}
+    assert all(torch.equal(value, found.state_dict()[name]) for name, value in plain.state_dict().items())
 
 
 def test_below_the_last_stage_the_mixture_is_measured():

@@ -20,6 +20,7 @@ from automl import (
     Task,
     TensorSplit,
     TestSplitSealed,
+    threads_fixed,
 )
 from automl_plugins.evaluators._augment import light_augmentation
 from automl_plugins.evaluators._training import Run, Settings
@@ -86,10 +87,8 @@ class Line(Task):
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Small networks gain nothing from more, and tests may run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with threads_fixed(1):
+        yield
 
 
 @pytest.fixture(scope="module")

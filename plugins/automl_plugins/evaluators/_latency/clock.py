@@ -1,10 +1,9 @@
-"""Repeated timing of a call on one device, with the number of CPU threads fixed."""
+"""Repeated timing of a call on one device."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,17 +51,6 @@ def timing(
         if number >= warm_up:
             times.append(spent)
     return Timing.of(times)
-
-
-@contextmanager
-def threads_fixed(count: int) -> Iterator[None]:
-    """Let torch use ``count`` CPU threads within an operation, and afterwards as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _by_clock(run: Callable[[], object], device: torch.device) -> float:

@@ -33,7 +33,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from automl import Decision, derive_rng
+from automl import Decision, derive_rng, threads_fixed
 from automl_plugins.strategies._rl.actions import Action
 from automl_plugins.strategies._rl.distributions import Array, Distribution
 from automl_plugins.strategies._rl.policy import Limit, Pass, Policy
@@ -66,13 +66,8 @@ class RecurrentPolicy(Policy):
     @contextmanager
     def working(self, *, is_learning: bool = False) -> Iterator[None]:
         """Use one thread, since sums split between threads differ in the last bit, and gradients only to learn."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.set_grad_enabled(is_learning):
-                yield
-        finally:
-            torch.set_num_threads(threads)
+        with threads_fixed(1), torch.set_grad_enabled(is_learning):
+            yield
 
     def parameter(self, name: str) -> Array:
         """Return a weight, as an array that shares its memory."""

@@ -78,12 +78,8 @@ class KanConv(KanLayer):
 
     def count_operations(self, shape: tuple[int, ...]) -> int:
         """Return all arithmetic for images of ``shape``, which evaluators ask for; see `layer_cost`."""
-        batch, _, *sides = shape
-        made = math.prod((side + 2 * self.padding - self.kernel) // self.stride + 1 for side in sides)
-        cost = layer_cost(
-            self.spec, self.inputs, self.outputs, taps=self.kernel**2, pixels_in=math.prod(sides), pixels=made
-        )
-        return batch * cost.flops
+        sizes = pixel_counts(shape, self.kernel, self.stride, self.padding)
+        return shape[0] * layer_cost(self.spec, self.inputs, self.outputs, **sizes).flops
 
     def extra_repr(self) -> str:
         return f"{self.inputs}, {self.outputs}, {self.kernel}, stride={self.stride}, {self.spec.family}"
@@ -100,3 +96,17 @@ class KanConv(KanLayer):
             device=torch.get_default_device(),
         )
         return made
+
+
+def pixel_counts(shape: tuple[int, ...], kernel: int, stride: int, padding: int) -> dict[str, int]:
+    """Return what the cost of a convolution depends on: products per edge, pixels of an image before it and behind.
+
+    Args:
+        shape: of the images, `(batch, channels, height, width)`.
+        kernel: its side.
+        stride: of the convolution.
+        padding: pixels at each side.
+    """
+    _, _, *sides = shape
+    made = math.prod((side + 2 * padding - kernel) // stride + 1 for side in sides)
+    return {"taps": kernel**2, "pixels_in": math.prod(sides), "pixels": made}

@@ -12,6 +12,7 @@ from torch.nn.utils import skip_init
 from automl import ConfigurationError
 from automl_spaces.kan.layers.cost import layer_cost
 from automl_spaces.kan.layers.layer import KanLayer
+from automl_spaces.kan.layers.normalisation import apply_after
 from automl_spaces.kan.layers.spec import KanSpec
 
 
@@ -43,9 +44,7 @@ class KanLinear(KanLayer):
         summed = self.product(self.basis(self.before(x)).flatten(-2))
         if self.base is not None:
             summed = summed + self.base(self.base_values(x))
-        if self.spec.after == "batch_norm" and summed.ndim > 2:  # of rows, whatever the leading axes
-            return self.after(summed.flatten(0, -2)).view(summed.shape)  # type: ignore[no-any-return]
-        return self.after(summed)  # type: ignore[no-any-return]
+        return apply_after(self.after, summed)
 
     def resized(self, inputs: int, outputs: int, spec: KanSpec) -> KanLinear:
         like = next(self.parameters())

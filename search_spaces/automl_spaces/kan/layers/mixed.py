@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from automl import ConfigurationError
 from automl_spaces.kan.layers.basis import Basis
-from automl_spaces.kan.layers.conv import KanConv
+from automl_spaces.kan.layers.conv import KanConv, pixel_counts
 from automl_spaces.kan.layers.cost import mixed_cost
 from automl_spaces.kan.layers.layer import KanLayer
 from automl_spaces.kan.layers.linear import KanLinear
-from automl_spaces.kan.layers.normalisation import make_after, make_before
+from automl_spaces.kan.layers.normalisation import add_bias, apply_after, make_after, make_before
 from automl_spaces.kan.layers.spec import KanSpec, specs_of_nodes
 
 
@@ -95,9 +95,7 @@ class MixedLayer(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         summed: Tensor = sum(group(x) for group in self.groups)
-        if self.bias is not None:
-            summed = summed + (self.bias.view(-1, 1, 1) if self.is_image else self.bias)
-        return self.normalised_sum(summed)
+        return apply_after(self.after, add_bias(summed, self.bias, is_image=self.is_image))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -107,14 +105,6 @@ class MixedLayer(nn.Module, ABC):
         self._share_variance()
         if self.bias is not None:
             self.bias.zero_()
-
-    def normalised_sum(self, summed: Tensor) -> Tensor:
-        """Return what comes behind the sum."""
-        if not self.is_image and isinstance(self.after, nn.BatchNorm1d) and summed.ndim > 2:
-            made: Tensor = self.after(summed.flatten(0, -2)).view(summed.shape)
-        else:
-            made = self.after(summed)
-        return made
 
     @abstractmethod
     def new_group(self, nodes: int, spec: KanSpec, generator: torch.Generator | None) -> _Group:
@@ -221,10 +211,8 @@ class MixedKanConv(MixedLayer):
 
     def count_operations(self, shape: tuple[int, ...]) -> int:
         """Return all arithmetic for images of ``shape``, which evaluators ask for; see `mixed_cost`."""
-        batch, _, *sides = shape
-        made = math.prod((side + 2 * self.padding - self.kernel) // self.stride + 1 for side in sides)
-        sizes = {"taps": self.kernel**2, "pixels_in": math.prod(sides), "pixels": made}
-        return batch * mixed_cost(self.specs, self.of_node, self.outputs, **sizes).flops
+        sizes = pixel_counts(shape, self.kernel, self.stride, self.padding)
+        return shape[0] * mixed_cost(self.specs, self.of_node, self.outputs, **sizes).flops
 
 
 def _basis(spec: KanSpec, layer: MixedLayer, nodes: list[int]) -> Basis:

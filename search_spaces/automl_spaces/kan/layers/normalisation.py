@@ -80,6 +80,22 @@ def make_after(kind: After, outputs: int, *, is_image: bool = False) -> nn.Modul
     return nn.Identity()
 
 
+def apply_after(after: nn.Module, summed: Tensor) -> Tensor:
+    """Return what ``after`` makes of the sum; batch normalisation is of rows, whatever the leading axes."""
+    if isinstance(after, nn.BatchNorm1d) and summed.ndim > 2:
+        rows: Tensor = after(summed.flatten(0, -2))
+        return rows.view(summed.shape)
+    made: Tensor = after(summed)
+    return made
+
+
+def add_bias(summed: Tensor, bias: Tensor | None, *, is_image: bool) -> Tensor:
+    """Return the sum with a bias for each output, or channel."""
+    if bias is None:
+        return summed
+    return summed + (bias.view(-1, 1, 1) if is_image else bias)
+
+
 def as_function(kind: Before, x: Tensor, *, is_bounded: bool) -> Tensor:
     """Return what a fresh `make_before` does to a standard normal input, as a function of one variable."""
     if kind == "tanh" or (kind == "layer_norm" and is_bounded):
