@@ -18,6 +18,7 @@ _WORDS = {
     " Input should": " it should",
     ", unable to parse string as an integer": "",
     ", unable to parse string as a number": "",
+    "got unexpected extra argument(s)": "more arguments than it takes:",
 }
 
 

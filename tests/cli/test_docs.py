@@ -37,8 +37,9 @@ def text() -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_command_has_a_section(name, text):
+def test_command_has_a_section_and_a_row_in_the_table(name, text):
     assert f"\n## automl {name}\n" in text
+    assert f"\n| `automl {name}` | " in text
 
 
 @pytest.mark.parametrize(("command", "option"), list(options()))

@@ -20,16 +20,18 @@ from automl.testing.problems import TinyTask
 from automl_plugins.evaluators.select import Select, SelectOptions
 
 HOME = "automl.testing.problems"
-SPACE = {
+SPACE: dict[str, Any] = {
     "families": ["selected"],
     "pool": ["fourier", "bspline", "wavelet"],
     "depths": [2],
-    "widths": [8],
+    "widths": [3],
     "bases": ["silu"],
     "befores": ["tanh"],
     "afters": ["batch_norm"],
 }
-"""One architecture; 64 pixels choose, and 8 nodes."""
+"""One architecture, of few edges, as each is explained."""
+
+TASK: dict[str, Any] = {"shape": [4]}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> Retrained:
         task=f"{HOME}:TinyTask",
         strategy="random_search",
         evaluators=("select",),
-        options={"space": SPACE, "select": {"epochs": 4}},
+        options={"space": SPACE, "task": TASK, "select": {"epochs": 4}},
         trials=1,
         execution={"devices": ("cpu",), "threads": 1},
         storage=str(tmp_path_factory.mktemp("chosen") / "automl.db"),
@@ -67,7 +69,7 @@ def test_it_is_the_network_of_what_was_chosen(retrained: Retrained) -> None:
     one, other = retrained.models
     assert not list(automl.selectables(one.network()))
     chosen = one.record.chosen
-    assert {name: len(each) for name, each in chosen.items()} == {"1": 64, "2": 8}
+    assert {name: len(each) for name, each in chosen.items()} == {"1": 4, "2": 3}
     assert {each for names in chosen.values() for each in names} <= set(SPACE["pool"])
     assert choices_of(one.network()) == chosen != other.record.chosen
     trained = sum(each.numel() for each in one.network().parameters())
@@ -77,7 +79,7 @@ def test_it_is_the_network_of_what_was_chosen(retrained: Retrained) -> None:
 
 def test_what_is_read_computes_what_was_trained(retrained: Retrained, tmp_path: Path) -> None:
     record = retrained.models[0].record
-    task = TinyTask()
+    task = TinyTask(TinyTask.Options.model_validate(TASK))
     context = Context(final_task(task), seed=0)
     candidate = Candidate(retrained.models[0].space(), retrained.models[0].architecture)
     network = Select(SelectOptions(epochs=4)).retrain(candidate, context)
@@ -119,10 +121,10 @@ def test_only_networks_that_chose_have_the_newer_format(model: TrainedModel, tmp
 def test_a_record_of_other_choices_is_another_model_and_an_error(model: TrainedModel) -> None:
     before, chosen = model.digest, model.record.chosen
     for wrong, said in (
-        ({**chosen, "2": ["fourier"]}, "2 has 8 choices of fourier, bspline, wavelet, but got 1 choices"),
-        ({**chosen, "2": ["mexican hat"] * 8}, "mexican hat among the choices"),
+        ({**chosen, "2": ["fourier"]}, "2 has 3 choices of fourier, bspline, wavelet, but got 1 choices"),
+        ({**chosen, "2": ["mexican hat"] * 3}, "mexican hat among the choices"),
         ({"1": chosen["1"]}, "there is a choice in 1, 2"),
-        ({**chosen, "2": _turned(chosen["2"])}, "size mismatch|Missing key|Unexpected key"),
+        ({**chosen, "2": _alike(chosen["2"])}, "size mismatch|Missing key|Unexpected key"),
     ):
         other = changed(model, chosen=wrong)
         assert other.digest != before
@@ -132,7 +134,7 @@ def test_a_record_of_other_choices_is_another_model_and_an_error(model: TrainedM
         assert "\n" not in str(raised.value)
 
 
-def _turned(names: tuple[str, ...]) -> list[str]:
-    """Return ``names`` with another number of the first."""
-    other = next(name for name in SPACE["pool"] if name != names[0])
-    return [other, *names[1:]]
+def _alike(names: tuple[str, ...]) -> list[str]:
+    """Return as many names, all the same, which ``names`` are not."""
+    other = next(name for name in SPACE["pool"] if {name} != set(names))
+    return [other] * len(names)

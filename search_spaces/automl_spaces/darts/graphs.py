@@ -83,8 +83,8 @@ def cell_of_graph(graph: nx.DiGraph[Any], kind: str, rng: Generator) -> Cell:
             raise InvalidArchitecture("every inner node of a cell is a part of its output, but one is not")
         read = [
             (operation, place[source])
-            for source, _, label in graph.in_edges(node, data="label")
-            for operation in str(label).split("+")
+            for source, _, attributes in graph.in_edges(node, data=True)
+            for operation in str(attributes.get("label")).split("+")
         ]
         if len(read) != INPUTS or not {operation for operation, _ in read} <= _KNOWN:
             found = ", ".join(operation for operation, _ in read) or "nothing"

@@ -10,6 +10,7 @@ from automl import TensorSplit
 from automl.testing.problems import TinyTask
 from automl_spaces.kan.explain import explain, read_layers
 from automl_spaces.kan.layers import Chebyshev, KanLinear, KanSpec, MixedKanLinear, Polynomial
+from automl_spaces.kan.selection import SelectableKanLinear
 
 
 class Rows(TinyTask):
@@ -105,3 +106,11 @@ def test_explaining_changes_nothing() -> None:
     assert explain(network, rows()).lines == explain(network, rows()).lines
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_layers_that_have_not_chosen_are_read_as_the_mixture_they_are() -> None:
+    pool = [KanSpec(family=Chebyshev(degree=2)), KanSpec(family=Polynomial(degree=2))]
+    network = nn.Sequential(nn.Flatten(), SelectableKanLinear(2, 1, pool)).eval()
+    found = explain(network, rows())
+    assert found.lines[0].startswith("y = ")
+    assert "1: 2 -> 1" in found.text
