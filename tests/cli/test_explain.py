@@ -99,7 +99,7 @@ def test_a_running_trial_says_who_runs_it(tiny, explained):
     told = explained("s", 1)
     study.store.release(lease)
     assert "Trial 1 is being evaluated." in told
-    assert "This process itself works on this study." in told
+    assert ", which is this one" in told
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ class SelectableKanLinear(SelectableLayer):
     >>> from automl_spaces.kan.layers import make_family
     >>> layer = SelectableKanLinear(3, 2, [KanSpec(make_family("sine")), KanSpec(make_family("chebyshev"))])
     >>> layer.choose()
-    ... layer.chosen()
+    >>> layer.chosen()
     {'sine': 3, 'chebyshev': 0}
     """
 
