@@ -1,7 +1,8 @@
 """Conditions on metrics: ``params <= 5e5``. Constraints and rejection rules are written in them.
 
 The grammar is ``METRIC OPERATOR NUMBER`` with ``<``, ``<=``, ``>``, ``>=``, ``==`` or ``!=``. In a rejection rule the
-metric may be ``NAME.*``: the rule then holds where it does in any variant (`automl.variants`). Nothing is evaluated as code.
+metric may be ``NAME.*``: the rule then holds where it does in any variant (`automl.variants`). Nothing is
+evaluated as code.
 """
 
 from __future__ import annotations

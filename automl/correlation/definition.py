@@ -130,9 +130,7 @@ def in_order(evaluators: Sequence[str]) -> tuple[str, ...]:
 def owner_of(metric: str, cascade: Cascade) -> str:
     """Return the name of the evaluator whose value of ``metric`` a trial keeps: the last that declares it."""
     owners = [
-        stage.name
-        for stage in cascade.stages
-        if any(each.name == metric for each in stage.metrics(cascade.task))
+        stage.name for stage in cascade.stages if any(each.name == metric for each in stage.metrics(cascade.task))
     ]
     return owners[-1]
 
