@@ -58,6 +58,12 @@ class StudyNotFound(StoreError):
     exit_code = ExitCode.USAGE
 
 
+class NameTaken(StoreError):
+    """A study or a comparison of that name is in the store already."""
+
+    exit_code = ExitCode.USAGE
+
+
 class LeaseHeld(StoreError):
     """Another engine owns the study."""
 

@@ -86,7 +86,7 @@ def write_bundle(study: Study, path: Path, replay: str) -> Bundle:
         replay: the command that replays it, for ``README.md``.
 
     Raises:
-        UsageError: the study is running, or has no finished trials.
+        UsageError: the study is running, has no finished trials, or ``path`` cannot be written.
     """
     record = study.record
     if (owner := study.store.owner(record.id)) is not None:
@@ -119,7 +119,7 @@ def write_bundle(study: Study, path: Path, replay: str) -> Bundle:
                 archive.write(source, name)
         draft.replace(path)
     except OSError as error:
-        raise BundleError(f"cannot write {path}: {error.strerror or error}; choose another place with -o") from error
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place with -o") from error
     finally:
         draft.unlink(missing_ok=True)
     return Bundle(path, manifest, rows)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Table, case, func, insert, literal, select, update
 
-from automl.errors import StoreError
+from automl.errors import NameTaken
 from automl.storage.models import ComparisonModel, LeaseModel, StudyModel, TrialModel
 from automl.storage.records import ComparisonRecord, NewStudy, StudyRecord, numbers_from_json
 
@@ -44,7 +44,7 @@ class Comparisons:
         self._transaction, self._clock = transaction, clock
 
     def create(self, name: str, definition: Mapping[str, Any], studies: Sequence[NewStudy]) -> ComparisonRecord:
-        """Write a comparison and its studies, in their order; raises `StoreError` when a name is taken."""
+        """Write a comparison and its studies, in their order; raises `NameTaken` when a name is taken."""
         values = {"uid": uuid.uuid4().hex, "name": name, "definition": dict(definition), "created": time.time()}
         with self._transaction() as connection:
             refuse_taken(connection, name)
@@ -124,13 +124,13 @@ class Comparisons:
 
 
 def refuse_taken(connection: Connection, name: str) -> None:
-    """Raise `StoreError` when a study or a comparison has that name."""
+    """Raise `NameTaken` when a study or a comparison has that name."""
     if connection.execute(select(_STUDIES.c.id).where(_STUDIES.c.name == name)).first():
-        raise StoreError(
+        raise NameTaken(
             f"a study named {name!r} exists already; continue it with `automl resume {name}`, or choose another name"
         )
     if connection.execute(select(_COMPARISONS.c.id).where(_COMPARISONS.c.name == name)).first():
-        raise StoreError(
+        raise NameTaken(
             f"a comparison named {name!r} exists already; continue it with `automl resume {name}`, "
             "or choose another name"
         )

@@ -91,7 +91,7 @@ class Store:
         trials_budget: int | None = None,
         time_budget: float | None = None,
     ) -> StudyRecord:
-        """Write a new study in state ``created``; raises `StoreError` when the name is taken."""
+        """Write a new study in state ``created``; raises `NameTaken` when the name is taken."""
         new = NewStudy(name, definition, components, environment, trials_budget, time_budget)
         with self._transaction() as connection:
             refuse_taken(connection, name)

@@ -97,7 +97,7 @@ def test_unreadable_setting_is_refused(setting, tiny):
 def test_name_that_is_taken_is_refused_with_the_command_that_continues(tiny):
     tiny("--trials", "2", "--study", "twice", "--quiet")
     ran = tiny("--trials", "2", "--study", "twice")
-    assert ran.code == 1
+    assert ran.code == 2
     assert "automl resume twice" in ran.err
     tiny("--trials", "2", "--study", "twice", "--quiet", "--storage", "other.db")
     assert "automl resume twice --storage other.db" in tiny("--study", "twice", "--storage", "other.db").err
