@@ -79,6 +79,7 @@ def test_a_file_is_listed_and_described_under_its_name_and_hash(run, file):
     assert "my_method:FromAFile" in described
 
 
+@pytest.mark.slow
 def test_a_study_with_a_file_is_resumed_from_another_folder_until_the_file_changes(run, file, tmp_path):
     begun = run("search", *TINY, *MANNER, "--strategy", "from_a_file", "--plugin", "./my_method.py")
     assert begun.returncode == 0, begun.stderr

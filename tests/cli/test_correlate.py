@@ -77,6 +77,7 @@ def test_the_same_command_again_only_reports(automl: Any) -> None:
     assert load_study("MlpSpace-correlation-2").definition.seed == 2
 
 
+@pytest.mark.slow
 def test_run_runs_and_checks_a_file_that_defines_a_correlation(automl: Any) -> None:
     Path("filed.toml").write_text(FILE)
     ran = automl("run", "filed.toml", "--check", "--set", "correlation.resamples=200")
@@ -195,6 +196,7 @@ def test_other_commands_know_a_correlation(automl: Any) -> None:
     assert "correlation" in automl("run").out or automl("run").code == 0
 
 
+@pytest.mark.slow
 def test_resume_reports_and_enlarges_the_sample(automl: Any) -> None:
     first = automl("correlate", "c", *SMALL)
     resumed = automl("resume", "c", "--no-mlflow")

@@ -140,6 +140,7 @@ def test_an_arm_is_held_to_its_own_constraint(compared: Compared) -> None:
     assert curves["strict"].chosen[0, -1] < curves["random_search"].chosen[0, -1]
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_comparison(compared: Compared, tmp_path: Path) -> None:
     strategies = [MIXED, SMALL]
     one = compared(strategies=strategies, seeds=2, trials=4, storage=str(tmp_path / "one.db"))

@@ -49,6 +49,7 @@ def test_page_holds_what_it_promises(page):
     ]
 
 
+@pytest.mark.slow
 def test_all_three_search_together(page, folder, run: Run):
     """The last search of the page: own space, strategy and evaluator."""
     together = [command for command in commands(page) if "my_evaluator:GradientNorm" in command]

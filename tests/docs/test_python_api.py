@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 import automl
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_written(documents, fences, run, tmp_path):
     blocks = [text for _, language, text in fences(documents["docs/python-api.md"]) if language == "python"]
     assert len(blocks) == 5

@@ -108,6 +108,7 @@ def test_more_steps_than_an_epoch_go_on_with_the_next() -> None:
     assert few < 0.4 < many
 
 
+@pytest.mark.slow
 def test_it_rejects_what_fails_in_any_variant_whatever_the_mean(tmp_path: Path) -> None:
     def study(name: str, reject: str) -> Study:
         stage = {"name": "quick_train", "steps": 25, "variants": ["resnet", "mobilenet"], "reject": reject}

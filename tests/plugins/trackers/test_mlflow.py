@@ -114,6 +114,7 @@ def test_lost_mirror_is_rebuilt_the_same(mirrored: Any, view: Any, look: Any, tm
     assert look(uri) == view
 
 
+@pytest.mark.slow
 def test_only_the_best_get_runs_when_asked_so(mirrored: Any, look: Any, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     seen: list[int] = []
@@ -155,6 +156,7 @@ def test_search_too_short_for_the_writer_to_start_still_says_that_mlflow_is_abse
     assert "\n" not in warning
 
 
+@pytest.mark.slow
 def test_sync_elsewhere_does_not_collide_and_sync_to_the_same_place_names_the_process(
     mirrored: Any, tmp_path: Path
 ) -> None:
@@ -318,6 +320,7 @@ def client_of(compared: Any) -> Any:
     return MlflowClient(Mlflow.tracking_uri(compared.store.url))
 
 
+@pytest.mark.slow
 def test_comparison_is_one_run_with_its_figures_and_files(compared: Any) -> None:
     client = client_of(compared)
     (experiment,) = [each for each in client.search_experiments() if each.name == "automl"]

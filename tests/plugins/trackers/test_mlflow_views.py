@@ -14,6 +14,8 @@ from automl_plugins.trackers._mlflow_mirror.reading import experiment_at, told_a
 from automl_plugins.trackers._mlflow_mirror.standing import standing_at
 from automl_plugins.trackers.mlflow import Mlflow
 
+pytestmark = pytest.mark.slow
+
 GOAL = Goal((Objective("a", "max"), Objective("b", "min")), (Condition.parse("b <= 8"),))
 
 

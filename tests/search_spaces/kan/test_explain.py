@@ -89,6 +89,7 @@ def test_layers_that_mix_inputs_are_said_to() -> None:
     assert not alone.pictures
 
 
+@pytest.mark.slow
 def test_a_large_network_has_a_table_of_its_strongest_edges_alone() -> None:
     network = nn.Sequential(nn.Flatten(), KanLinear(2, 40, KanSpec(before="tanh")), KanLinear(40, 1)).eval()
     found = explain(network, rows())

@@ -59,6 +59,7 @@ def test_long_formulas_and_mixed_inputs_are_refused() -> None:
         edge_functions(KanLinear(10, 2, KanSpec(before="layer_norm")), torch.zeros(3, 10))
 
 
+@pytest.mark.slow
 def test_picture_of_the_edges_is_saved(tmp_path: Path) -> None:
     layers = [KanLinear(2, 2, generator=seeded()), KanLinear(2, 1, KanSpec(make_family("rbf")), generator=seeded())]
     edges = read(layers, torch.randn(50, 2, generator=seeded()), points=31)
