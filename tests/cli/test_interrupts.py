@@ -56,10 +56,25 @@ def register_strategies(register):
 
 
 def begin(environment: dict[str, str], *words: object) -> subprocess.Popen[str]:
-    """Start the command line in a process group of its own."""
+    """Start the command line in a process group of its own.
+
+    A terminal's programs hear SIGINT; those that a script starts in the background inherit that it is ignored.
+    """
     command = [sys.executable, "-m", "automl", *map(str, words)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,
+    )
+
+
+def hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(process: subprocess.Popen[str], word: str) -> str:
