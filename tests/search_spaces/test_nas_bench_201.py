@@ -1,27 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from single import Inputs
 
-from automl import Architecture, ConfigurationError, InvalidArchitecture, Task
+from automl import Architecture, ConfigurationError, InvalidArchitecture
 from automl_spaces.nas_bench_201 import EDGES, OPERATIONS, Cell, NasBench201, NasBench201Options
 
 SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 33, 47))
 SKIP, ONE, THREE, POOL = OPERATIONS[1:]
-
-
-class Inputs(Task):
-    input_shape = (1, 8, 8)
-    output_size = 10
-
-    def __init__(self, *shape):
-        super().__init__()
-        self.input_shape = shape
-
-    def load(self, split):
-        raise NotImplementedError
-
-    def digest(self):
-        return str(self.input_shape)
 
 
 def samples(space, count, seed=0):

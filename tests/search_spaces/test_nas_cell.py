@@ -4,27 +4,13 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from single import Inputs
 
-from automl import Architecture, ConfigurationError, InvalidArchitecture, Task
+from automl import Architecture, ConfigurationError, InvalidArchitecture
 from automl_spaces.nas_cell import Cell, NasCell, NasCellOptions
 
 SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 33, 47))
 PUBLISHED = NasCellOptions(stem_channels=128, stacks=3, cells_per_stack=3)
-
-
-class Inputs(Task):
-    input_shape = (1, 8, 8)
-    output_size = 10
-
-    def __init__(self, *shape):
-        super().__init__()
-        self.input_shape = shape
-
-    def load(self, split):
-        raise NotImplementedError
-
-    def digest(self):
-        return str(self.input_shape)
 
 
 def samples(space, count, seed=0):

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from automl import InvalidArchitecture
 
-NONE = "none"
-OPERATIONS = (
+Operation: TypeAlias = Literal[
     "max_pool_3x3",
     "avg_pool_3x3",
     "skip_connect",
@@ -25,7 +24,11 @@ OPERATIONS = (
     "sep_conv_5x5",
     "dil_conv_3x3",
     "dil_conv_5x5",
-)
+    "none",
+]
+NONE: Operation = "none"
+EVERY_OPERATION: tuple[Operation, ...] = get_args(Operation)
+OPERATIONS: tuple[Operation, ...] = tuple(name for name in EVERY_OPERATION if name != NONE)
 """The operations of a network. While DARTS searches there is `NONE`, too; its answer never has it."""
 
 INPUTS = 2

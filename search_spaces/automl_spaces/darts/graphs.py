@@ -13,13 +13,13 @@ import networkx as nx
 from numpy.random import Generator
 
 from automl import InvalidArchitecture, random_topological_order
-from automl_spaces.darts.genotype import INPUTS, NONE, OPERATIONS, Cell, Cells
+from automl_spaces.darts.genotype import EVERY_OPERATION, INPUTS, NONE, Cell, Cells
 
 KINDS = ("normal", "reduce")
 
 _ENDS = ("c_{k-2}", "c_{k-1}", "c_{k}")
 _INNER = "sum"
-_KNOWN = frozenset((*OPERATIONS, NONE))
+_KNOWN = frozenset(EVERY_OPERATION)
 
 
 def cell_graph(cell: Cell, kind: str, *, is_computed: bool = False) -> nx.DiGraph[Any]:

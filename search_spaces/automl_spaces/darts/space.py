@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.random import Generator
 from pydantic import Field, field_validator
@@ -43,7 +43,7 @@ from automl import (
     ReplayChooser,
     Value,
 )
-from automl_spaces.darts.genotype import INPUTS, NAMED, NONE, OPERATIONS, Cell, Cells, Edge
+from automl_spaces.darts.genotype import INPUTS, NAMED, OPERATIONS, Cell, Cells, Edge, Operation
 from automl_spaces.darts.graphs import KINDS, cell_graph, cell_of_graph, cells_of_graph, graph_of_cells
 from automl_spaces.ops.shapes import image_shape
 
@@ -52,19 +52,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from automl import Task
-
-Operation = Literal[
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-    "none",
-]
-
-EVERY_OPERATION = (*OPERATIONS, NONE)
 
 
 class DartsOptions(BaseOptions):
@@ -79,18 +66,7 @@ class DartsOptions(BaseOptions):
     nodes: int = Field(default=4, ge=1, le=8)
     """Inner nodes of a cell. Published: 4."""
 
-    operations: tuple[Operation, ...] = Field(
-        default=(
-            "max_pool_3x3",
-            "avg_pool_3x3",
-            "skip_connect",
-            "sep_conv_3x3",
-            "sep_conv_5x5",
-            "dil_conv_3x3",
-            "dil_conv_5x5",
-        ),
-        min_length=1,
-    )
+    operations: tuple[Operation, ...] = Field(default=OPERATIONS, min_length=1)
     """Operations that an edge chooses from; by default all but `none`."""
 
     repeated_inputs: bool = False

@@ -2,8 +2,8 @@
 
 import ast
 import importlib.util
-import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -47,18 +47,17 @@ def assert_same(network, found, shape):
 
 
 def assert_formatted(path):
-    ruff = shutil.which("ruff")
-    if ruff is None:
-        pytest.skip("needs ruff")
+    pytest.importorskip("ruff")
+    ruff = (sys.executable, "-m", "ruff")
     for width in ("88", "120"):
         done = subprocess.run(
-            [ruff, "format", "--isolated", "--check", "--diff", "--line-length", width, str(path)],
+            [*ruff, "format", "--isolated", "--check", "--diff", "--line-length", width, str(path)],
             capture_output=True,
             text=True,
         )
         assert done.returncode == 0, done.stdout
     done = subprocess.run(
-        [ruff, "check", "--isolated", "--select", "E,F,I,N,W,D1", str(path), "--ignore", "D102,D107"],
+        [*ruff, "check", "--isolated", "--select", "E,F,I,N,W,D1", str(path), "--ignore", "D102,D107"],
         capture_output=True,
         text=True,
     )

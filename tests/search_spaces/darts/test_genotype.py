@@ -5,8 +5,8 @@ import gzip
 import pytest
 
 from automl import Architecture, InvalidArchitecture
-from automl_spaces.darts.genotype import NAMED, Cell, Cells
-from automl_spaces.darts.space import EVERY_OPERATION, Darts, DartsOptions
+from automl_spaces.darts.genotype import EVERY_OPERATION, NAMED, Cell, Cells
+from automl_spaces.darts.space import Darts, DartsOptions
 
 SECOND_ORDER = collections.namedtuple("Genotype", "normal normal_concat reduce reduce_concat")(
     normal=[

@@ -1,29 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from single import Inputs
 from torch import nn
 
-from automl import ConfigurationError, HasAuxiliaryOutputs, Task, training_outputs
-from automl_spaces.darts.genotype import NAMED, OPERATIONS, Cell, Cells
+from automl import ConfigurationError, HasAuxiliaryOutputs, training_outputs
+from automl_spaces.darts.genotype import EVERY_OPERATION, NAMED, OPERATIONS, Cell, Cells
 from automl_spaces.darts.network import DartsCell, DartsNetwork, DropPath, HalvingSkip, Macro
-from automl_spaces.darts.space import EVERY_OPERATION, Darts, DartsOptions
+from automl_spaces.darts.space import Darts, DartsOptions
 
 SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 33, 21), (1, 5, 3))
-
-
-class Inputs(Task):
-    input_shape = (1, 8, 8)
-    output_size = 10
-
-    def __init__(self, *shape):
-        super().__init__()
-        self.input_shape = shape
-
-    def load(self, split):
-        raise NotImplementedError
-
-    def digest(self):
-        return str(self.input_shape)
 
 
 def count(module, but=""):

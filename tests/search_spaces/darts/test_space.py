@@ -6,8 +6,8 @@ import pytest
 
 from automl import Architecture, InvalidArchitecture
 from automl_plugins.strategies._crossover import sep_child
-from automl_spaces.darts.genotype import NAMED, OPERATIONS, Cell, Cells
-from automl_spaces.darts.space import EVERY_OPERATION, Darts, DartsOptions
+from automl_spaces.darts.genotype import EVERY_OPERATION, NAMED, OPERATIONS, Cell, Cells
+from automl_spaces.darts.space import Darts, DartsOptions
 
 SKIP, MAX = "skip_connect", "max_pool_3x3"
 SMALL = DartsOptions(nodes=2, operations=(SKIP, MAX))

@@ -1,29 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from single import Inputs
 from torch import nn
 
-from automl import Candidate, ConfigurationError, Task
+from automl import Candidate, ConfigurationError
 from automl_spaces.evonorm import EvoNorm, EvoNormOptions
 from automl_spaces.evonorm.backbones import Residual, Sizes, efficientnet, mobilenet, resnet
 from automl_spaces.evonorm.compiled import ExpressionLayer
 
 BACKBONES = {"resnet": resnet, "mobilenet": mobilenet, "efficientnet": efficientnet}
-
-
-class Inputs(Task):
-    input_shape = (1, 8, 8)
-    output_size = 10
-
-    def __init__(self, *shape):
-        super().__init__()
-        self.input_shape = shape
-
-    def load(self, split):
-        raise NotImplementedError
-
-    def digest(self):
-        return str(self.input_shape)
 
 
 class Counted(nn.Identity):
